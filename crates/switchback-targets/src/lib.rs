@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What Switchback can update, one kind a module.
+
+pub mod container;
