@@ -30,8 +30,12 @@ type JobOf<'a, D> = Job<'a, <D as Target>::Change, <D as Driver>::Receipt>;
 /// two seconds, so the second try comes after one and the third after six.
 const UNDO_PAUSES: [Millis; 2] = [1_000, 5_000];
 
-/// More than the time between two looks at the lease inside the switch can ever be.
+/// An effect that is sent must reach the target while the lease still lasts.
 const LEASE_HORIZON: Millis = 1_000;
+
+/// Asked before the switch, so that the lease is renewed there and not between stop and start: the
+/// usual stop takes at most ten seconds, and a renewal in the middle is harmless but costs time.
+const SWITCH_HORIZON: Millis = 20_000;
 
 /// A wish to stop: everything uncommitted goes back.
 #[derive(Debug, Clone)]
@@ -186,10 +190,8 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         state: &StateOf<D>,
         step: &Step<D::Change>,
     ) -> Result<Result<Fact<D>, Cause>, Fenced> {
-        // Inside the switch the lease is known to last: asking for more costs downtime.
         let is_first = state.plan().apply.first().is_some_and(|it| it.id == step.id);
-        let switch: Millis = state.plan().apply.iter().map(|it| it.limit).sum();
-        self.lease.hold(if is_first { switch } else { LEASE_HORIZON }).await?;
+        self.lease.hold(if is_first { SWITCH_HORIZON } else { LEASE_HORIZON }).await?;
         let before = match self.driver.precheck(&step.change).await {
             Ok(before) => before,
             Err(error) => return Ok(Err(failed(step, error))),

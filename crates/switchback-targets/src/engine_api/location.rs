@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn the_current_context_is_followed() {
         let folder = tempfile::tempdir().unwrap();
-        let hash = "fe9c6bd7a66301f49ca9b6a70b217107cd1284598bfc254700c989b916da791e"; // of "remote"
+        let hash = "b71199ebd070b36beab7317920c2c2f1d777df8d05e5527d8458fda57cb17a7a"; // of "remote"
         let meta = folder.path().join("contexts/meta").join(hash);
         fs_err::create_dir_all(&meta).unwrap();
         let text = r#"{"Name":"remote","Endpoints":{"docker":{"Host":"unix:///run/r.sock"}}}"#;
