@@ -1,3 +1,4 @@
 //! What Switchback can update, one kind a module.
 
 pub mod container;
+pub mod keeper;
