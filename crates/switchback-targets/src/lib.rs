@@ -2,3 +2,4 @@
 
 pub mod container;
 pub mod engine_api;
+pub mod keeper;

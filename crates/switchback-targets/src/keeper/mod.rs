@@ -1,0 +1,3 @@
+//! The keeper beside a container: a program of ours that runs where the volumes are.
+
+pub mod image;
