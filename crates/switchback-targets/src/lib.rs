@@ -3,3 +3,5 @@
 pub mod container;
 pub mod engine_api;
 pub mod keeper;
+pub mod probe;
+pub mod registry;
