@@ -78,8 +78,13 @@ fn follows_a_container(value: &Value) -> bool {
 /// Binds, with the anonymous volumes of the old one, which are bound by name in the new one.
 fn binds(host: &Value, inspect: &Value) -> BTreeSet<String> {
     let plain = |it: &str| it.trim_end_matches(":rw").to_owned();
-    let mut all: BTreeSet<String> =
-        host["Binds"].as_array().into_iter().flatten().filter_map(Value::as_str).map(plain).collect();
+    let mut all: BTreeSet<String> = host["Binds"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(plain)
+        .collect();
     let targets: BTreeSet<String> =
         all.iter().filter_map(|it| it.split(':').nth(1).map(str::to_owned)).collect();
     let from_others = host["VolumesFrom"].as_array().is_some_and(|it| !it.is_empty());
@@ -111,24 +116,45 @@ fn sources_aside(mounts: &Value) -> Value {
 }
 
 /// The new `Config` has to be what the engine makes of the person's wishes and the new image.
-fn config(old: &Value, old_image: &Value, new: &Value, new_image: &Value, found: &mut Vec<Difference>) {
-    let around = super::specification::Surroundings {
-        old_image,
-        api: (1, 44),
-        log_driver: "",
-    };
+fn config(
+    old: &Value,
+    old_image: &Value,
+    new: &Value,
+    new_image: &Value,
+    found: &mut Vec<Difference>,
+) {
+    let around = super::specification::Surroundings { old_image, api: (1, 44), log_driver: "" };
     let wishes = super::specification::Specification::of_running(old, around).body;
     let expected = merged(&wishes, &new_image["Config"]);
     // A person's wishes on the old image have to give the old container again: else they were
     // misread, and the comparison below would prove nothing.
     let again = merged(&wishes, &old_image["Config"]);
     for field in [
-        "User", "Env", "Cmd", "Entrypoint", "Labels", "WorkingDir", "Healthcheck", "StopSignal",
-        "ExposedPorts", "Volumes", "Tty", "OpenStdin", "StdinOnce", "StopTimeout", "Domainname",
-        "MacAddress", "NetworkDisabled",
+        "User",
+        "Env",
+        "Cmd",
+        "Entrypoint",
+        "Labels",
+        "WorkingDir",
+        "Healthcheck",
+        "StopSignal",
+        "ExposedPorts",
+        "Volumes",
+        "Tty",
+        "OpenStdin",
+        "StdinOnce",
+        "StopTimeout",
+        "Domainname",
+        "MacAddress",
+        "NetworkDisabled",
     ] {
         if !is_same_config(field, &again[field], &old["Config"][field]) {
-            note(found, format!("Config.{field} (not understood)"), &old["Config"][field], &again[field]);
+            note(
+                found,
+                format!("Config.{field} (not understood)"),
+                &old["Config"][field],
+                &again[field],
+            );
         } else if !is_same_config(field, &expected[field], &new["Config"][field]) {
             note(found, format!("Config.{field}"), &expected[field], &new["Config"][field]);
         }
@@ -146,7 +172,8 @@ fn is_same_config(field: &str, one: &Value, other: &Value) -> bool {
         "ExposedPorts" => true,
         "Healthcheck" => without_empty(one) == without_empty(other),
         "WorkingDir" => {
-            let plain = |it: &Value| it.as_str().unwrap_or_default().trim_end_matches('/').to_owned();
+            let plain =
+                |it: &Value| it.as_str().unwrap_or_default().trim_end_matches('/').to_owned();
             plain(one) == plain(other)
         }
         _ => one == other || (is_empty(one) && is_empty(other)),
@@ -176,13 +203,19 @@ fn mounts(old: &Value, new: &Value, found: &mut Vec<Difference>) {
     let made = all(new);
     for mount in all(old) {
         if !made.contains(&mount) {
-            note(found, format!("Mounts {}", mount[2].as_str().unwrap_or_default()), &mount, &Value::Null);
+            note(
+                found,
+                format!("Mounts {}", mount[2].as_str().unwrap_or_default()),
+                &mount,
+                &Value::Null,
+            );
         }
     }
 }
 
 fn networks(old: &Value, new: &Value, api: (u64, u64), found: &mut Vec<Difference>) {
-    let all = |it: &Value| it["NetworkSettings"]["Networks"].as_object().cloned().unwrap_or_default();
+    let all =
+        |it: &Value| it["NetworkSettings"]["Networks"].as_object().cloned().unwrap_or_default();
     let made = all(new);
     for (name, endpoint) in all(old) {
         let asked = user_endpoint(old, &name, &endpoint, api);
@@ -212,8 +245,14 @@ pub fn declared(body: &Value, inspect: &Value, image: &Value) -> Vec<Difference>
         let has = &inspect["HostConfig"][key.as_str()];
         let is_same = match key.as_str() {
             it if FILLED_IN.contains(&it) => true,
-            "NetworkMode" => is_default_network(wanted) == is_default_network(has) && (is_default_network(wanted) || wanted == has),
-            "Binds" => binds(&json!({"Binds": wanted}), &Value::Null) == binds(&json!({"Binds": has}), &Value::Null),
+            "NetworkMode" => {
+                is_default_network(wanted) == is_default_network(has)
+                    && (is_default_network(wanted) || wanted == has)
+            }
+            "Binds" => {
+                binds(&json!({"Binds": wanted}), &Value::Null)
+                    == binds(&json!({"Binds": has}), &Value::Null)
+            }
             "RestartPolicy" => wanted["Name"] == has["Name"],
             _ => contains(has, wanted),
         };
@@ -222,9 +261,24 @@ pub fn declared(body: &Value, inspect: &Value, image: &Value) -> Vec<Difference>
         }
     }
     let expected = merged(body, &image["Config"]);
-    for field in ["User", "Env", "Cmd", "Entrypoint", "Labels", "WorkingDir", "Healthcheck", "StopSignal", "Domainname"] {
+    for field in [
+        "User",
+        "Env",
+        "Cmd",
+        "Entrypoint",
+        "Labels",
+        "WorkingDir",
+        "Healthcheck",
+        "StopSignal",
+        "Domainname",
+    ] {
         if !is_same_config(field, &expected[field], &inspect["Config"][field]) {
-            note(&mut found, format!("Config.{field}"), &expected[field], &inspect["Config"][field]);
+            note(
+                &mut found,
+                format!("Config.{field}"),
+                &expected[field],
+                &inspect["Config"][field],
+            );
         }
     }
     found

@@ -60,7 +60,8 @@ pub struct IncomingImage {
 impl IncomingImage {
     /// What identifies it for ever: the digest, or its id.
     pub fn version(&self) -> String {
-        let digest = self.digest.as_deref().and_then(|it| it.split_once('@')).map(|it| it.1.to_owned());
+        let digest =
+            self.digest.as_deref().and_then(|it| it.split_once('@')).map(|it| it.1.to_owned());
         digest.or_else(|| self.id.clone()).unwrap_or_default()
     }
 

@@ -58,7 +58,11 @@ impl Check {
         Self::new(check, CheckResult::Warned, message.into())
     }
 
-    pub(super) fn failed(check: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn failed(
+        check: &'static str,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self { code, ..Self::new(check, CheckResult::Failed, message.into()) }
     }
 
@@ -121,7 +125,8 @@ fn architecture(at: &Observed, to: &Desired) -> Check {
 
 /// The engine deletes such a container, and its anonymous volumes, the moment it stops.
 fn auto_remove(at: &Observed, to: &Desired) -> Check {
-    let is_removed = at.target().is_some_and(|it| it.inspect["HostConfig"]["AutoRemove"] == json!(true));
+    let is_removed =
+        at.target().is_some_and(|it| it.inspect["HostConfig"]["AutoRemove"] == json!(true));
     if !is_removed || to.settings.run.is_some() {
         return Check::passed("auto_remove", "a stop does not delete the container");
     }
@@ -164,9 +169,12 @@ fn accounts(at: &Observed, to: &Desired) -> Check {
         return Check::skipped("accounts", "no accounts are configured");
     };
     if target.inspect["HostConfig"]["ReadonlyRootfs"] == json!(true) {
-        let message = format!("{} has a read-only root: accounts cannot be written into it", at.name);
-        return Check::failed("accounts", "preflight_failed", message)
-            .hint(format!("switchback config set deployment.{}.accounts.users '[]'", to.settings.deployment));
+        let message =
+            format!("{} has a read-only root: accounts cannot be written into it", at.name);
+        return Check::failed("accounts", "preflight_failed", message).hint(format!(
+            "switchback config set deployment.{}.accounts.users '[]'",
+            to.settings.deployment
+        ));
     }
     let users = to.settings.accounts.join(", ");
     Check::passed("accounts", format!("{users} are carried over with their passwords"))

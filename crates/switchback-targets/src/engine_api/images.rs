@@ -10,23 +10,6 @@ use futures_util::StreamExt;
 
 use super::{EngineClient, EngineError, encode};
 
-/// Who pulls. Its `Debug` shows no secret.
-#[derive(Clone, Default)]
-pub struct Login {
-    /// User name.
-    pub user: Option<String>,
-    /// Password.
-    pub password: Option<String>,
-    /// Identity token, in place of a password.
-    pub identity_token: Option<String>,
-}
-
-impl std::fmt::Debug for Login {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
-    }
-}
-
 /// One line of a pull: a layer that got on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullProgress {
@@ -52,21 +35,15 @@ pub struct ImportedImage {
 }
 
 impl EngineClient {
-    /// Pulls an image. An error inside the stream, under HTTP 200, is an error.
+    /// Pulls an image, as nobody or with a login. An error inside the stream, under HTTP 200, is an error.
     pub async fn pull(
         &self,
         reference: &str,
-        login: Option<Login>,
+        login: Option<DockerCredentials>,
         mut on_progress: impl FnMut(PullProgress) + Send,
     ) -> Result<(), EngineError> {
         let options = CreateImageOptionsBuilder::default().from_image(reference).build();
-        let credentials = login.map(|it| DockerCredentials {
-            username: it.user,
-            password: it.password,
-            identitytoken: it.identity_token,
-            ..DockerCredentials::default()
-        });
-        let mut stream = self.docker.create_image(Some(options), None, credentials);
+        let mut stream = self.docker.create_image(Some(options), None, login);
         while let Some(line) = stream.next().await {
             let line = line?;
             let detail = line.progress_detail.unwrap_or_default();

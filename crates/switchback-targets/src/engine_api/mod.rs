@@ -19,7 +19,7 @@ pub use archive::ArchivedFile;
 use bollard::{ClientVersion, Docker};
 pub use error::EngineError;
 pub use exec::{ExecOutput, Input};
-pub use images::{ImportedImage, Login, PullProgress};
+pub use images::{ImportedImage, PullProgress};
 pub use location::{EngineLocation, LocationError, locate};
 use serde_json::Value;
 

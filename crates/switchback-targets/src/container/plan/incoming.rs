@@ -73,7 +73,8 @@ pub(super) fn of(at: &Observed, to: &Desired) -> Result<Incoming, PlanError> {
 }
 
 fn update(at: &Observed, to: &Desired, image: &IncomingImage) -> Result<Incoming, PlanError> {
-    let declared = to.settings.run.as_ref().map(|run| as_document(&create_body(run, &image.reference)));
+    let declared =
+        to.settings.run.as_ref().map(|run| as_document(&create_body(run, &image.reference)));
     let specification = match (&declared, at.target()) {
         (Some(body), target) => {
             Specification::of_declared(body, target.map(|it| &it.inspect), at.engine.api)
@@ -177,7 +178,8 @@ pub(crate) fn digest_of(member: &Member) -> Option<String> {
         Some((repository, tag)) if !tag.contains('/') => repository,
         _ => reference,
     };
-    let digests = || member.image["RepoDigests"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let digests =
+        || member.image["RepoDigests"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let own = digests().find(|it| it.split('@').next() == Some(repository));
     own.or_else(|| digests().next()).map(str::to_owned)
 }

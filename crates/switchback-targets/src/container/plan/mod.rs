@@ -13,6 +13,7 @@ use switchback_core::{
 };
 
 use self::incoming::Incoming;
+pub(crate) use self::incoming::digest_of;
 use super::{
     change::{Change, CommitDraft, DataMount, DataSet, PreviousDraft, Subject},
     driver::ContainerDriver,
@@ -118,7 +119,11 @@ impl Planner<'_> {
             label: image.and_then(|it| it.label.clone()),
             specification: self.to.key.hash(&self.incoming.specification().body),
             at: self.to.now,
-            evidence: if self.doing() == Doing::Stopped { Evidence::Unverified } else { Evidence::Verified },
+            evidence: if self.doing() == Doing::Stopped {
+                Evidence::Unverified
+            } else {
+                Evidence::Verified
+            },
             operation: Some(self.to.operation.clone()),
             snapshot: None,
             irreversible: self.doing() == Doing::OneShot && !self.takes_snapshot(),
@@ -149,7 +154,8 @@ impl Planner<'_> {
             },
         };
         if self.takes_snapshot() {
-            release.snapshot = Some(Snapshot { operation: self.to.operation.clone(), at: self.to.now });
+            release.snapshot =
+                Some(Snapshot { operation: self.to.operation.clone(), at: self.to.now });
         }
         Some(release)
     }
@@ -163,7 +169,8 @@ impl Planner<'_> {
         });
         let mut numbers: Vec<Release> = Vec::new();
         let state = self.at.state.iter().flat_map(|it| &it.releases).map(|it| it.release.clone());
-        for it in state.chain(previous.iter().map(|it| it.release.clone())).chain([release.clone()]) {
+        for it in state.chain(previous.iter().map(|it| it.release.clone())).chain([release.clone()])
+        {
             if numbers.iter().all(|known| known.number != it.number) {
                 numbers.push(it);
             }
@@ -184,7 +191,8 @@ impl Planner<'_> {
         let target = self.at.target()?;
         let state = self.at.state.as_ref();
         let recorded = state.and_then(super::document::TargetState::running);
-        let recorded = recorded.filter(|it| it.container == target.id()).and_then(|it| it.keep.clone());
+        let recorded =
+            recorded.filter(|it| it.container == target.id()).and_then(|it| it.keep.clone());
         Some(recorded.unwrap_or_else(|| self.keep("old")))
     }
 

@@ -13,7 +13,10 @@ impl Planner<'_> {
     /// Everything slow or fallible, while the old version serves.
     pub(super) fn stage(&self) -> Vec<Change> {
         let mut steps = Vec::new();
-        if let (Some(target), Some(reference)) = (self.at.target(), self.keep_of_current()) {
+        let is_named = |it: &str| it.contains(&self.to.operation);
+        if let (Some(target), Some(reference)) =
+            (self.at.target(), self.keep_of_current().filter(|it| is_named(it)))
+        {
             let image = target.image_id().to_owned();
             steps.push(Change::KeepImage { image, reference, is_current: true });
         }
@@ -23,7 +26,9 @@ impl Planner<'_> {
                 steps.push(Change::PullImage { reference, size_bytes });
             }
             let named = image.id.clone().or_else(|| image.digest.clone());
-            if let (Some(image), Some(reference)) = (named, self.keep_of_incoming()) {
+            if let (Some(image), Some(reference)) =
+                (named, self.keep_of_incoming().filter(|it| is_named(it)))
+            {
                 steps.push(Change::KeepImage { image, reference, is_current: false });
             }
             steps.push(Change::CreateContainer {
@@ -138,7 +143,8 @@ impl Planner<'_> {
 
     fn starts(&self) -> Vec<Change> {
         let first = self.incoming.subject(&self.temporary(&self.at.name));
-        let mut starts = vec![Change::StartContainer { subject: first, name: self.at.name.clone() }];
+        let mut starts =
+            vec![Change::StartContainer { subject: first, name: self.at.name.clone() }];
         for dependent in self.at.members.iter().skip(1).filter(|it| it.was().is_some()) {
             let subject = Subject::Created(self.temporary(dependent.name()));
             starts.push(Change::StartContainer { subject, name: dependent.name().to_owned() });
@@ -157,7 +163,8 @@ impl Planner<'_> {
         }
         if let Some(image) = self.incoming.image().filter(|it| is_tag(&it.reference)) {
             let named = image.id.clone().or_else(|| image.digest.clone());
-            let was = self.at.local_image.as_ref().and_then(|it| it["Id"].as_str()).map(str::to_owned);
+            let was =
+                self.at.local_image.as_ref().and_then(|it| it["Id"].as_str()).map(str::to_owned);
             if let Some(named) = named.filter(|it| Some(it) != was.as_ref()) {
                 let reference = image.reference.clone();
                 steps.push(Change::MoveTag { reference, image: named, was });

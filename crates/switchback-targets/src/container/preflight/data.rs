@@ -31,7 +31,10 @@ fn snapshot(at: &Observed, to: &Desired) -> Check {
     let data = data_of(&at.members);
     match to.settings.data.policy {
         DataPolicy::Keep => {
-            return Check::skipped("data", "data stays where it is; a way back does not take it back");
+            return Check::skipped(
+                "data",
+                "data stays where it is; a way back does not take it back",
+            );
         }
         DataPolicy::Command => return Check::passed("data", "your commands back up and restore"),
         DataPolicy::Snapshot if data.is_empty() => {
@@ -40,9 +43,12 @@ fn snapshot(at: &Observed, to: &Desired) -> Check {
         DataPolicy::Snapshot => {}
     }
     if at.engine.architecture != keeper::ARCHITECTURE {
-        let message = format!("no snapshot can be taken on an engine for {}", at.engine.architecture);
-        return Check::failed("data", "preflight_failed", message)
-            .hint(format!("switchback config set deployment.{}.data.policy keep", to.settings.deployment));
+        let message =
+            format!("no snapshot can be taken on an engine for {}", at.engine.architecture);
+        return Check::failed("data", "preflight_failed", message).hint(format!(
+            "switchback config set deployment.{}.data.policy keep",
+            to.settings.deployment
+        ));
     }
     for other in at.others.iter().filter(|it| it["State"] == "running") {
         let shared = other["Mounts"].as_array().into_iter().flatten().find_map(|mount| {
@@ -57,7 +63,8 @@ fn snapshot(at: &Observed, to: &Desired) -> Check {
                  and a way back would take {name}'s data back as well",
                 shared.source
             );
-            return Check::failed("data", "data_at_risk", message).hint(format!("docker stop {name}"));
+            return Check::failed("data", "data_at_risk", message)
+                .hint(format!("docker stop {name}"));
         }
     }
     let sources: Vec<&str> = data.iter().map(|it| it.source.as_str()).collect();
@@ -118,9 +125,8 @@ fn covered(target: &Member, to: &Desired) -> Check {
         _ => Vec::new(),
     };
     let lost = lost_paths(target, &[]);
-    let covered = declared.iter().find(|volume| {
-        lost.iter().any(|it| it.starts_with(volume.as_str()))
-    });
+    let covered =
+        declared.iter().find(|volume| lost.iter().any(|it| it.starts_with(volume.as_str())));
     match covered {
         Some(volume) if !to.accept_loss => {
             let message = format!(
@@ -134,10 +140,15 @@ fn covered(target: &Member, to: &Desired) -> Check {
             ))
         }
         Some(volume) => Check::warned("volumes", format!("what was written to {volume} is lost")),
-        None if declared.is_empty() => Check::passed("volumes", "the new image declares no new volume"),
+        None if declared.is_empty() => {
+            Check::passed("volumes", "the new image declares no new volume")
+        }
         None => {
             let names: Vec<&str> = declared.iter().map(|it| it.as_str()).collect();
-            Check::warned("volumes", format!("the new image declares new volumes: {}", names.join(", ")))
+            Check::warned(
+                "volumes",
+                format!("the new image declares new volumes: {}", names.join(", ")),
+            )
         }
     }
 }
@@ -150,17 +161,24 @@ fn with_data(at: &Observed, to: &Desired) -> Option<Check> {
         (false, _) => Check::passed("with_data", "data stays as it is"),
         (true, None) => {
             let message = format!("there is no snapshot of the data as r{number} left it");
-            Check::failed("with_data", "no_previous_release", message)
-                .hint(format!("switchback rollback {}   (without --with-data)", to.settings.deployment))
+            Check::failed("with_data", "no_previous_release", message).hint(format!(
+                "switchback rollback {}   (without --with-data)",
+                to.settings.deployment
+            ))
         }
         (true, Some(it)) if !at.found.snapshots.contains(&it.operation) => {
             let message = format!("the snapshot of r{number} is gone");
-            Check::failed("with_data", "no_previous_release", message)
-                .hint(format!("switchback rollback {}   (without --with-data)", to.settings.deployment))
+            Check::failed("with_data", "no_previous_release", message).hint(format!(
+                "switchback rollback {}   (without --with-data)",
+                to.settings.deployment
+            ))
         }
         (true, Some(it)) => {
             let minutes = to.now.saturating_sub(it.at) / 60_000;
-            Check::warned("with_data", format!("data goes back by {minutes} min, to when r{number} was left"))
+            Check::warned(
+                "with_data",
+                format!("data goes back by {minutes} min, to when r{number} was left"),
+            )
         }
     })
 }

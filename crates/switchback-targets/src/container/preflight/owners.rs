@@ -7,9 +7,17 @@ use crate::container::{goal::Desired, members::Member, observe::Observed};
 
 /// A label by which an owner is known, who that is, and the owner's own command for an update.
 const OWNERS: [(&str, &str, &str); 9] = [
-    ("com.docker.swarm.service.name", "Docker Swarm", "docker service update --image IMAGE SERVICE"),
+    (
+        "com.docker.swarm.service.name",
+        "Docker Swarm",
+        "docker service update --image IMAGE SERVICE",
+    ),
     ("io.kubernetes.pod.name", "Kubernetes", "kubectl set image deployment/NAME CONTAINER=IMAGE"),
-    ("io.kubernetes.container.name", "Kubernetes", "kubectl set image deployment/NAME CONTAINER=IMAGE"),
+    (
+        "io.kubernetes.container.name",
+        "Kubernetes",
+        "kubectl set image deployment/NAME CONTAINER=IMAGE",
+    ),
     ("com.hashicorp.nomad.alloc_id", "Nomad", "nomad job run JOB"),
     ("com.amazonaws.ecs.task-arn", "Amazon ECS", "aws ecs update-service --force-new-deployment"),
     ("io.hass.type", "Home Assistant", "ha supervisor update"),

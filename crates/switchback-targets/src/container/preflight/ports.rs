@@ -29,7 +29,10 @@ pub(super) fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
             if let Some(wanted) = wanted.iter().find(|it| overlap(it, &address)) {
                 let name = other["Names"][0].as_str().unwrap_or_default().trim_start_matches('/');
                 let message = format!("port {} of the host is taken by container {name}", wanted.1);
-                return vec![Check::failed("ports", "preflight_failed", message).hint(format!("docker port {name}"))];
+                return vec![
+                    Check::failed("ports", "preflight_failed", message)
+                        .hint(format!("docker port {name}")),
+                ];
             }
         }
     }
