@@ -74,7 +74,7 @@ impl Client {
             Some(found) if digest::is_valid(found) => found.to_owned(),
             Some(_) => return Err(bad_answer(reference, "a digest that is none")),
             // The header is optional for registries: then the content says it.
-            None => digest::sha256(&self.get(reference, part).await?.0),
+            None => self.manifest(reference, reference.tag_or_digest()).await?.0,
         };
         match reference.digest() {
             Some(wanted) if wanted != found && same_algorithm(wanted, &found) => {

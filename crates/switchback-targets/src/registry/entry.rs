@@ -20,17 +20,16 @@ impl Client {
         reference: &Reference,
         ask: impl AsyncFn(&Access) -> Result<Answer, RegistryError>,
     ) -> Result<(Access, Answer), RegistryError> {
-        let challenge = match self.known_challenge(reference) {
-            Some(challenge) => challenge,
-            None => {
-                let open = Access::open();
-                let answer = ask(&open).await?;
-                match access::challenge_of(&answer) {
-                    Some(challenge) if is_refusal(answer.status) => {
-                        self.remember(reference, &challenge);
-                        challenge
-                    }
-                    _ => return Ok((open, answer)),
+        let challenge = if let Some(challenge) = self.known_challenge(reference) {
+            challenge
+        } else {
+            let open = Access::open();
+            let answer = ask(&open).await?;
+            match access::challenge_of(&answer).filter(|_| is_refusal(answer.status)) {
+                None => return Ok((open, answer)),
+                Some(challenge) => {
+                    self.remember(reference, &challenge);
+                    challenge
                 }
             }
         };

@@ -31,3 +31,6 @@ pub use resolve::Resolved;
 pub use transport::{Limits, install_crypto_provider};
 pub(crate) use transport::{http_client, is_loopback, read_bounded};
 pub use version_tag::names_fixed_version;
+
+#[cfg(test)]
+mod tests;
