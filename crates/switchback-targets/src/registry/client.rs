@@ -133,24 +133,28 @@ impl Client {
             self.transport.ask(question).await
         };
         let door = self.door(reference);
-        let known = door.lock().await.clone().filter(|access| access.holds());
-        if let Some(access) = known {
+        // Once with a way in that is over, and once without one or with somebody else's new one.
+        for _ in 0..2 {
+            let mut open = door.lock().await;
+            let Some(access) = open.clone().filter(|access| access.holds()) else {
+                // The lock is held until there is a way in, so that a hundred questions look for
+                // it once.
+                let entered = self.enter(reference, &ask).await;
+                let (access, answer) = entered.inspect_err(|_| self.forget(reference))?;
+                let answer = accepted(reference, answer, self.tried_with(&access.login))?;
+                *open = Some(Arc::new(access));
+                return Ok(answer);
+            };
+            drop(open);
             let answer = ask(&access).await?;
-            // Anything but a 401 is about the question; that one says that our way in is over.
+            // Anything but a 401 is about the question; that one is about us.
             if answer.status != StatusCode::UNAUTHORIZED {
                 return accepted(reference, answer, self.tried_with(&access.login));
             }
-            let mut open = door.lock().await;
-            if open.as_ref().is_some_and(|now| Arc::ptr_eq(now, &access)) {
-                *open = None;
-            }
+            door.lock().await.take_if(|now| Arc::ptr_eq(now, &access));
         }
-        // Held until there is a way in, so that a hundred questions look for it once.
-        let mut open = door.lock().await;
-        let (access, answer) = self.enter(reference, ask).await?;
-        let answer = accepted(reference, answer, self.tried_with(&access.login))?;
-        *open = Some(Arc::new(access));
-        Ok(answer)
+        let tried = self.tried_with(&Login::Anonymous);
+        Err(meaning(reference, StatusCode::UNAUTHORIZED, None, tried))
     }
 
     fn door(&self, reference: &Reference) -> Door {

@@ -113,6 +113,12 @@ impl Client {
         challenges.get(reference.registry()).cloned()
     }
 
+    /// After a refusal: the registry may have moved to another token service, so ask it again.
+    pub(super) fn forget(&self, reference: &Reference) {
+        let mut challenges = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
+        challenges.remove(reference.registry());
+    }
+
     /// Remembers a token service that serves the next repository too. Name and password are not
     /// remembered: such a registry may have repositories for everybody beside the others.
     fn remember(&self, reference: &Reference, challenge: &Challenge) {

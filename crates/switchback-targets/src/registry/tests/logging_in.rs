@@ -98,6 +98,38 @@ async fn the_next_repository_of_a_known_registry_goes_straight_for_its_token() {
 }
 
 #[tokio::test]
+async fn twenty_questions_at_once_fetch_one_token() {
+    let (server, manifest) = registry_with_tokens("for-anybody").await;
+    let slow = token("for-anybody").set_delay(Duration::from_millis(20));
+    Mock::given(path("/token")).respond_with(slow).mount(&server).await;
+    let (client, reference) = (anonymous(), web(&server));
+
+    let heads = futures_util::future::join_all((0..20).map(|_| client.head(&reference))).await;
+
+    assert!(heads.iter().all(|head| head.as_ref() == Ok(&manifest.digest)), "{heads:?}");
+    let asked = asked(&server).await;
+    assert_eq!(asked.iter().filter(|line| *line == "GET /token").count(), 1);
+    assert_eq!(asked.len(), 1 + 1 + 20);
+}
+
+#[tokio::test]
+async fn a_registry_that_moves_to_another_token_service_is_asked_where() {
+    let (server, manifest) = registry_with_tokens("for-anybody").await;
+    let away = format!(r#"Bearer realm="http://{}/gone",service="reg""#, server.address());
+    Mock::given(path("/v2/acme/web/manifests/latest"))
+        .respond_with(ResponseTemplate::new(401).insert_header("www-authenticate", away.as_str()))
+        .up_to_n_times(1)
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    Mock::given(path("/token")).respond_with(token("for-anybody")).mount(&server).await;
+    let client = anonymous();
+
+    assert!(client.head(&web(&server)).await.is_err());
+    assert_eq!(client.head(&web(&server)).await, Ok(manifest.digest));
+}
+
+#[tokio::test]
 async fn an_expired_token_is_renewed_without_anybody_noticing() {
     let (server, manifest) = registry_with_tokens("second").await;
     Mock::given(path("/token"))
