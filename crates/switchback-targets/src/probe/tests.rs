@@ -165,6 +165,28 @@ async fn a_body_that_does_not_end_is_waited_for_as_long_as_configured() {
     server.abort();
 }
 
+/// What a browser sees of a published port while the application behind it still starts.
+#[tokio::test]
+async fn a_connection_that_is_closed_without_an_answer_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let asked = stream.read(&mut [0; 1024]).await.expect("a request");
+        assert!(asked > 0);
+    });
+    let seen = Asks::default().look(&format!("http://{address}/")).await;
+    assert_eq!(seen, not_ready("the connection was closed without an answer"));
+    server.await.expect("served");
+}
+
+#[tokio::test]
+async fn an_open_line_where_tls_is_expected_is_told_as_such() {
+    let server = answering(ResponseTemplate::new(200)).await;
+    let seen = Asks::default().look(&server.uri().replace("http:", "https:")).await;
+    assert_eq!(seen, not_ready("it does not speak TLS"));
+}
+
 #[tokio::test]
 async fn headers_are_sent_and_never_told() {
     let server = MockServer::start().await;

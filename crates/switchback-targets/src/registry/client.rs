@@ -36,6 +36,8 @@ pub struct Client {
     doors: Mutex<HashMap<(String, String), Door>>,
     /// From which token service each registry takes tokens; spares the next repository a 401.
     pub(super) challenges: Mutex<HashMap<String, Challenge>>,
+    /// Whether each registry has been asked before.
+    pub(super) knocks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<bool>>>>,
 }
 
 /// The part of a registry's API that is asked for.
@@ -58,6 +60,7 @@ impl Client {
             credentials,
             doors: Mutex::default(),
             challenges: Mutex::default(),
+            knocks: Mutex::default(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Finding a way into a repository: for nobody, with a token for anybody, with the user's login.
 
-use std::sync::PoisonError;
+use std::ops::ControlFlow;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use reqwest::StatusCode;
@@ -20,18 +21,9 @@ impl Client {
         reference: &Reference,
         ask: impl AsyncFn(&Access) -> Result<Answer, RegistryError>,
     ) -> Result<(Access, Answer), RegistryError> {
-        let challenge = if let Some(challenge) = self.known_challenge(reference) {
-            challenge
-        } else {
-            let open = Access::open();
-            let answer = ask(&open).await?;
-            match access::challenge_of(&answer).filter(|_| is_refusal(answer.status)) {
-                None => return Ok((open, answer)),
-                Some(challenge) => {
-                    self.remember(reference, &challenge);
-                    challenge
-                }
-            }
+        let challenge = match self.knock(reference, &ask).await? {
+            ControlFlow::Break(answered) => return Ok(answered),
+            ControlFlow::Continue(challenge) => challenge,
         };
         let mut refusal = None;
         if let Some(access) = self.with_login(reference, &challenge, Login::Anonymous).await? {
@@ -54,6 +46,43 @@ impl Client {
         let status = refusal.as_ref().map_or(StatusCode::UNAUTHORIZED, |answer| answer.status);
         let retry_after = refusal.as_ref().and_then(|answer| answer.header("retry-after"));
         Err(meaning(reference, status, retry_after, tried))
+    }
+
+    /// Learns how the registry wants to be asked, by asking as nobody. Break: that was enough.
+    async fn knock(
+        &self,
+        reference: &Reference,
+        ask: impl AsyncFn(&Access) -> Result<Answer, RegistryError>,
+    ) -> Result<ControlFlow<(Access, Answer), Challenge>, RegistryError> {
+        // The first of many questions to a registry is asked alone: the others know by its answer
+        // where their tokens are, and spare themselves the refusal. Whatever comes of it, they wait
+        // for this one only.
+        let first = self.first_knock(reference);
+        let mut met = first.lock().await;
+        let _alone = if *met {
+            drop(met);
+            None
+        } else {
+            *met = true;
+            Some(met)
+        };
+        if let Some(challenge) = self.known_challenge(reference) {
+            return Ok(ControlFlow::Continue(challenge));
+        }
+        let open = Access::open();
+        let answer = ask(&open).await?;
+        match access::challenge_of(&answer).filter(|_| is_refusal(answer.status)) {
+            None => Ok(ControlFlow::Break((open, answer))),
+            Some(challenge) => {
+                self.remember(reference, &challenge);
+                Ok(ControlFlow::Continue(challenge))
+            }
+        }
+    }
+
+    fn first_knock(&self, reference: &Reference) -> Arc<tokio::sync::Mutex<bool>> {
+        let mut knocks = self.knocks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(knocks.entry(reference.registry().to_owned()).or_default())
     }
 
     /// How to come in as `login`. None: the registry or its token service does not want that.

@@ -18,6 +18,7 @@ mod platform;
 mod reference;
 mod resolve;
 mod transport;
+mod trust;
 mod version_tag;
 
 pub use client::Client;

@@ -1,6 +1,5 @@
 //! Where logins are found: files and helpers, each as the docker command line does it.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,10 +22,16 @@ fn docker(config: &Value) -> (TempDir, Credentials) {
     (folder, credentials)
 }
 
+/// Written by another process: were it open for writing in this one, a test that starts a program
+/// at that moment would keep it open, and "text file busy" would be all that the helper says.
 fn helper(folder: &Path, name: &str, script: &str) {
     let file = folder.join(format!("docker-credential-{name}"));
-    fs_err::write(&file, format!("#!/bin/sh\n{script}\n")).expect("written");
-    fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).expect("executable");
+    let written = std::process::Command::new("sh")
+        .args(["-c", r#"printf '#!/bin/sh\n%s\n' "$1" > "$2" && chmod 700 "$2""#, "sh", script])
+        .arg(&file)
+        .status()
+        .expect("a shell");
+    assert!(written.success());
 }
 
 fn alice() -> Login {
