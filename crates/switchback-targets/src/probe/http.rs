@@ -115,9 +115,9 @@ fn told(status: StatusCode, response: &Response) -> String {
 fn headers(wanted: &BTreeMap<String, String>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in wanted {
-        let unusable = |_| format!("the probe's header {} cannot be sent", cut(name));
-        let header = HeaderName::try_from(name.as_str()).map_err(|_| unusable(()))?;
-        let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| unusable(()))?;
+        let unusable = || format!("the probe's header {} cannot be sent", cut(name));
+        let header = HeaderName::try_from(name.as_str()).map_err(|_| unusable())?;
+        let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| unusable())?;
         value.set_sensitive(true);
         headers.insert(header, value);
     }

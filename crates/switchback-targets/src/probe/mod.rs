@@ -36,3 +36,6 @@ impl Looked {
         Self { ready: false, detail: detail.into(), version: None }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ fn in_words(error: &std::io::Error) -> String {
     match cause::words_of_kind(error.kind()) {
         Some(words) => words.to_owned(),
         // Name resolution has no kind of its own, and a text that names the library.
-        None if error.to_string().contains("lookup address") => "no such host".to_owned(),
+        None if error.to_string().contains("lookup address") => cause::NO_SUCH_HOST.to_owned(),
         None => error.to_string(),
     }
 }

@@ -36,6 +36,8 @@ pub struct Client {
     doors: Mutex<HashMap<(String, String), Door>>,
     /// From which token service each registry takes tokens; spares the next repository a 401.
     pub(super) challenges: Mutex<HashMap<String, Challenge>>,
+    /// Whether each registry has been asked before.
+    pub(super) knocks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<bool>>>>,
 }
 
 /// The part of a registry's API that is asked for.
@@ -58,6 +60,7 @@ impl Client {
             credentials,
             doors: Mutex::default(),
             challenges: Mutex::default(),
+            knocks: Mutex::default(),
         })
     }
 
@@ -74,7 +77,7 @@ impl Client {
             Some(found) if digest::is_valid(found) => found.to_owned(),
             Some(_) => return Err(bad_answer(reference, "a digest that is none")),
             // The header is optional for registries: then the content says it.
-            None => digest::sha256(&self.get(reference, part).await?.0),
+            None => self.manifest(reference, reference.tag_or_digest()).await?.0,
         };
         match reference.digest() {
             Some(wanted) if wanted != found && same_algorithm(wanted, &found) => {
@@ -133,24 +136,28 @@ impl Client {
             self.transport.ask(question).await
         };
         let door = self.door(reference);
-        let known = door.lock().await.clone().filter(|access| access.holds());
-        if let Some(access) = known {
+        // Once with a way in that is over, and once without one or with somebody else's new one.
+        for _ in 0..2 {
+            let mut open = door.lock().await;
+            let Some(access) = open.clone().filter(|access| access.holds()) else {
+                // The lock is held until there is a way in, so that a hundred questions look for
+                // it once.
+                let entered = self.enter(reference, &ask).await;
+                let (access, answer) = entered.inspect_err(|_| self.forget(reference))?;
+                let answer = accepted(reference, answer, self.tried_with(&access.login))?;
+                *open = Some(Arc::new(access));
+                return Ok(answer);
+            };
+            drop(open);
             let answer = ask(&access).await?;
-            // Anything but a 401 is about the question; that one says that our way in is over.
+            // Anything but a 401 is about the question; that one is about us.
             if answer.status != StatusCode::UNAUTHORIZED {
                 return accepted(reference, answer, self.tried_with(&access.login));
             }
-            let mut open = door.lock().await;
-            if open.as_ref().is_some_and(|now| Arc::ptr_eq(now, &access)) {
-                *open = None;
-            }
+            door.lock().await.take_if(|now| Arc::ptr_eq(now, &access));
         }
-        // Held until there is a way in, so that a hundred questions look for it once.
-        let mut open = door.lock().await;
-        let (access, answer) = self.enter(reference, ask).await?;
-        let answer = accepted(reference, answer, self.tried_with(&access.login))?;
-        *open = Some(Arc::new(access));
-        Ok(answer)
+        let tried = self.tried_with(&Login::Anonymous);
+        Err(meaning(reference, StatusCode::UNAUTHORIZED, None, tried))
     }
 
     fn door(&self, reference: &Reference) -> Door {

@@ -173,6 +173,8 @@ fn helper_for<'a>(config: &'a Value, server: &str) -> Option<&'a str> {
 /// The crate gets no more than this part: it would run helpers without any deadline.
 fn from_auths(config: &Value, server: &str) -> Result<Login, String> {
     let auths = json!({ "auths": with_text_only(&config["auths"]) }).to_string();
+    // The crate knows all names of Docker Hub's entry, if it is asked by this one.
+    let server = if DOCKER_HUB_NAMES.contains(&server) { "index.docker.io" } else { server };
     match docker_credential::get_credential_from_reader(auths.as_bytes(), server) {
         Ok(DockerCredential::IdentityToken(token)) => Ok(Login::Token(Secret::new(token))),
         Ok(DockerCredential::UsernamePassword(user, password)) => {

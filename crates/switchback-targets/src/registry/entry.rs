@@ -1,6 +1,7 @@
 //! Finding a way into a repository: for nobody, with a token for anybody, with the user's login.
 
-use std::sync::PoisonError;
+use std::ops::ControlFlow;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use reqwest::StatusCode;
@@ -20,19 +21,9 @@ impl Client {
         reference: &Reference,
         ask: impl AsyncFn(&Access) -> Result<Answer, RegistryError>,
     ) -> Result<(Access, Answer), RegistryError> {
-        let challenge = match self.known_challenge(reference) {
-            Some(challenge) => challenge,
-            None => {
-                let open = Access::open();
-                let answer = ask(&open).await?;
-                match access::challenge_of(&answer) {
-                    Some(challenge) if is_refusal(answer.status) => {
-                        self.remember(reference, &challenge);
-                        challenge
-                    }
-                    _ => return Ok((open, answer)),
-                }
-            }
+        let challenge = match self.knock(reference, &ask).await? {
+            ControlFlow::Break(answered) => return Ok(answered),
+            ControlFlow::Continue(challenge) => challenge,
         };
         let mut refusal = None;
         if let Some(access) = self.with_login(reference, &challenge, Login::Anonymous).await? {
@@ -55,6 +46,43 @@ impl Client {
         let status = refusal.as_ref().map_or(StatusCode::UNAUTHORIZED, |answer| answer.status);
         let retry_after = refusal.as_ref().and_then(|answer| answer.header("retry-after"));
         Err(meaning(reference, status, retry_after, tried))
+    }
+
+    /// Learns how the registry wants to be asked, by asking as nobody. Break: that was enough.
+    async fn knock(
+        &self,
+        reference: &Reference,
+        ask: impl AsyncFn(&Access) -> Result<Answer, RegistryError>,
+    ) -> Result<ControlFlow<(Access, Answer), Challenge>, RegistryError> {
+        // The first of many questions to a registry is asked alone: the others know by its answer
+        // where their tokens are, and spare themselves the refusal. Whatever comes of it, they wait
+        // for this one only.
+        let first = self.first_knock(reference);
+        let mut met = first.lock().await;
+        let _alone = if *met {
+            drop(met);
+            None
+        } else {
+            *met = true;
+            Some(met)
+        };
+        if let Some(challenge) = self.known_challenge(reference) {
+            return Ok(ControlFlow::Continue(challenge));
+        }
+        let open = Access::open();
+        let answer = ask(&open).await?;
+        match access::challenge_of(&answer).filter(|_| is_refusal(answer.status)) {
+            None => Ok(ControlFlow::Break((open, answer))),
+            Some(challenge) => {
+                self.remember(reference, &challenge);
+                Ok(ControlFlow::Continue(challenge))
+            }
+        }
+    }
+
+    fn first_knock(&self, reference: &Reference) -> Arc<tokio::sync::Mutex<bool>> {
+        let mut knocks = self.knocks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(knocks.entry(reference.registry().to_owned()).or_default())
     }
 
     /// How to come in as `login`. None: the registry or its token service does not want that.
@@ -112,6 +140,12 @@ impl Client {
     fn known_challenge(&self, reference: &Reference) -> Option<Challenge> {
         let challenges = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
         challenges.get(reference.registry()).cloned()
+    }
+
+    /// After a refusal: the registry may have moved to another token service, so ask it again.
+    pub(super) fn forget(&self, reference: &Reference) {
+        let mut challenges = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
+        challenges.remove(reference.registry());
     }
 
     /// Remembers a token service that serves the next repository too. Name and password are not

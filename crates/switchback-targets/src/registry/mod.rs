@@ -18,6 +18,7 @@ mod platform;
 mod reference;
 mod resolve;
 mod transport;
+mod trust;
 mod version_tag;
 
 pub use client::Client;
@@ -31,3 +32,6 @@ pub use resolve::Resolved;
 pub use transport::{Limits, install_crypto_provider};
 pub(crate) use transport::{http_client, is_loopback, read_bounded};
 pub use version_tag::names_fixed_version;
+
+#[cfg(test)]
+mod tests;

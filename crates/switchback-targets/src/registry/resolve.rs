@@ -46,9 +46,9 @@ impl Resolved {
 }
 
 /// A manifest of either kind.
-enum Document {
+pub(super) enum Document {
     Index(OciImageIndex),
-    Image(OciImageManifest),
+    Image(Box<OciImageManifest>),
 }
 
 /// What is read first of a manifest: enough to know its kind.
@@ -105,7 +105,7 @@ impl Client {
     }
 
     /// A manifest, its digest and its media type.
-    async fn manifest(
+    pub(super) async fn manifest(
         &self,
         reference: &Reference,
         tag_or_digest: &str,
@@ -241,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    fn entry(digit: char, platform: Value) -> ImageIndexEntry {
+    fn entry(digit: char, platform: &Value) -> ImageIndexEntry {
         let digest = format!("sha256:{}", digit.to_string().repeat(64));
         let entry = json!({
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -257,9 +257,9 @@ mod tests {
     #[test]
     fn attestations_are_no_images() {
         let entries = [
-            entry('1', json!({"os": "unknown", "architecture": "unknown"})),
-            entry('2', json!({"os": "linux", "architecture": "arm64", "variant": "v8"})),
-            entry('3', json!({"os": "linux", "architecture": "amd64"})),
+            entry('1', &json!({"os": "unknown", "architecture": "unknown"})),
+            entry('2', &json!({"os": "linux", "architecture": "arm64", "variant": "v8"})),
+            entry('3', &json!({"os": "linux", "architecture": "amd64"})),
         ];
         let chosen = choose(&web(), &entries, &Platform::new("linux", "x86_64", None));
         assert_eq!(chosen, Ok(entries[2].digest.clone()));
@@ -275,8 +275,8 @@ mod tests {
     #[test]
     fn the_best_variant_is_taken_wherever_it_stands() {
         let entries = [
-            entry('1', json!({"os": "linux", "architecture": "arm", "variant": "v6"})),
-            entry('2', json!({"os": "linux", "architecture": "arm", "variant": "v7"})),
+            entry('1', &json!({"os": "linux", "architecture": "arm", "variant": "v6"})),
+            entry('2', &json!({"os": "linux", "architecture": "arm", "variant": "v7"})),
         ];
         let of = |variant| choose(&web(), &entries, &Platform::new("linux", "arm", Some(variant)));
         assert_eq!(of("v7"), Ok(entries[1].digest.clone()));
