@@ -3,15 +3,19 @@
 //! Standard output carries results and nothing else; progress, warnings and notices go to standard
 //! error. Everything is written through handles, so that a test can read along.
 
-use std::fmt;
-use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+mod stream;
+
+use std::io::{self, IsTerminal};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde_json::Value;
 
 use crate::display::{self, Display};
 use crate::exit_code::ExitCode;
+
+#[cfg(test)]
+pub(crate) use stream::Captured;
+pub use stream::Stream;
 
 /// The form of what a command prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,50 +76,6 @@ impl Surroundings {
     }
 }
 
-/// A handle that several writers share. A reader that went away is not an error: whoever pipes
-/// into `head` has seen what they wanted.
-#[derive(Clone)]
-pub struct Stream {
-    writer: Arc<Mutex<Box<dyn Write + Send>>>,
-    /// What redraws itself on the same terminal, and has to step aside for a moment.
-    live: Option<MultiProgress>,
-}
-
-impl fmt::Debug for Stream {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Stream").finish_non_exhaustive()
-    }
-}
-
-impl Stream {
-    /// A stream onto that writer.
-    pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self { writer: Arc::new(Mutex::new(Box::new(writer))), live: None }
-    }
-
-    /// Writes and flushes; what fails for another reason than a closed pipe is returned.
-    pub fn write(&self, text: &str) -> io::Result<()> {
-        let write = || {
-            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.write_all(text.as_bytes()).and_then(|()| writer.flush())
-        };
-        let written = match &self.live {
-            Some(live) => live.suspend(write),
-            None => write(),
-        };
-        match written {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            other => other,
-        }
-    }
-
-    /// Writes a line of progress or warning. Should even standard error be unwritable, there is
-    /// nobody left to tell, and the operation is worth more than its display.
-    pub fn line(&self, line: &str) {
-        let _unwritable = self.write(&format!("{line}\n"));
-    }
-}
-
 /// Prints what a command has to say.
 #[derive(Debug, Clone)]
 pub struct Printer {
@@ -137,28 +97,22 @@ impl Printer {
         )
     }
 
-    /// Prints to those streams, as if they were in those surroundings.
-    pub fn new(
-        wishes: Wishes,
-        surroundings: Surroundings,
-        mut stdout: Stream,
-        mut stderr: Stream,
-    ) -> Self {
-        let mut printer = Self { wishes, surroundings, stdout: stdout.clone(), stderr, live: None };
-        if printer.may_redraw() {
-            let live = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-            stderr = Stream { live: Some(live.clone()), ..printer.stderr };
-            stdout.live = Some(live.clone());
-            printer = Self { stdout, stderr, live: Some(live), ..printer };
-        }
-        printer
+    /// Prints to those streams, as if they were in those surroundings. A display that redraws
+    /// itself needs the terminal behind standard error, and goes there.
+    pub fn new(wishes: Wishes, surroundings: Surroundings, stdout: Stream, stderr: Stream) -> Self {
+        let live = may_redraw(wishes, surroundings)
+            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        let beside = |stream: Stream| match &live {
+            Some(live) => stream.beside(live),
+            None => stream,
+        };
+        let (stdout, stderr) = (beside(stdout), beside(stderr));
+        Self { wishes, surroundings, stdout, stderr, live }
     }
 
     /// Whether standard error may carry escape sequences: colours, and the cursor moving.
     pub fn escapes(&self) -> bool {
-        self.surroundings.stderr_is_terminal
-            && !self.surroundings.plain
-            && self.wishes.colors == Colors::Auto
+        may_escape(self.wishes, self.surroundings)
     }
 
     /// Whether a person can be asked.
@@ -178,12 +132,17 @@ impl Printer {
         self.wishes.output
     }
 
-    /// With `--verbose` the log is on the same stream, and a display that redraws would tear it.
-    fn may_redraw(&self) -> bool {
-        self.escapes()
-            && !self.wishes.quiet
-            && !self.wishes.verbose
-            && self.wishes.output != Output::Ndjson
+    /// Standard error, for the log.
+    pub fn log(&self) -> Stream {
+        self.stderr.clone()
+    }
+
+    /// Takes off the terminal whatever redraws itself there. For whoever ends the process without
+    /// dropping the display.
+    pub fn clear_terminal(&self) {
+        if let Some(live) = &self.live {
+            let _unwritable = live.clear();
+        }
     }
 
     /// What shows the events of operations.
@@ -255,32 +214,17 @@ impl Printer {
     }
 }
 
-/// What a test reads of a stream.
-#[cfg(test)]
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
-
-#[cfg(test)]
-impl Captured {
-    pub(crate) fn stream(&self) -> Stream {
-        Stream::new(self.clone())
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
+/// Colours and a moving cursor are for a terminal whose owner does not object.
+fn may_escape(wishes: Wishes, surroundings: Surroundings) -> bool {
+    surroundings.stderr_is_terminal && !surroundings.plain && wishes.colors == Colors::Auto
 }
 
-#[cfg(test)]
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// With `--verbose` the log is on the same stream, and whoever wants all of it wants it in order.
+fn may_redraw(wishes: Wishes, surroundings: Surroundings) -> bool {
+    may_escape(wishes, surroundings)
+        && !wishes.quiet
+        && !wishes.verbose
+        && wishes.output != Output::Ndjson
 }
 
 #[cfg(test)]
@@ -358,22 +302,6 @@ mod tests {
         let (stdout, stderr) = run(Wishes::default(), TERMINAL);
         assert!(stderr.contains("\u{1b}[33mWarning:\u{1b}[0m the disk"), "{stderr:?}");
         assert!(!stdout.contains('\u{1b}'));
-    }
-
-    #[test]
-    fn a_reader_that_went_away_is_not_an_error_but_a_full_disk_is() {
-        struct Fails(ErrorKind);
-        impl Write for Fails {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(self.0.into())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let write = |kind| Stream::new(Fails(kind)).write("x");
-        assert!(write(ErrorKind::BrokenPipe).is_ok());
-        assert_eq!(write(ErrorKind::StorageFull).unwrap_err().kind(), ErrorKind::StorageFull);
     }
 
     #[test]

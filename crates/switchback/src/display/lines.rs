@@ -75,8 +75,11 @@ pub(super) fn rfc3339(at: Millis) -> String {
 fn words(before: &View, event: &Event, verbose: bool) -> Option<String> {
     match &event.kind {
         EventKind::Started { steps, .. } => {
-            let steps = text::count(steps.len(), "step");
-            Some(format!("{}: {steps}", text::one_line(&event.deployment)))
+            let deployment = text::one_line(&event.deployment);
+            Some(match steps.len() {
+                0 => deployment,
+                number => format!("{deployment}: {}", text::count(number, "step")),
+            })
         }
         EventKind::Phase { phase } => phase_words(before, *phase, event.at, verbose),
         EventKind::Step { step, phase, title, state, message } => {
