@@ -5,6 +5,7 @@ use rusqlite::params;
 
 use super::Store;
 use super::error::StoreError;
+use super::transact::statement;
 
 /// A later answer counts, whichever arrives last.
 const PUT: &str = "INSERT INTO checks (deployment, checked_at, result) VALUES ($1, $2, $3) \
@@ -30,7 +31,7 @@ impl Store {
     /// Keeps the answer of a check.
     pub fn put_check(&self, deployment: &str, check_json: &str, at: u64) -> Result<(), StoreError> {
         self.write("write the check", |transaction| {
-            transaction.prepare_cached(PUT)?.execute(params![deployment, at, check_json])
+            statement(transaction, PUT)?.execute(params![deployment, at, check_json])
         })?;
         Ok(())
     }
@@ -38,14 +39,14 @@ impl Store {
     /// The last answer for a deployment.
     pub fn check(&self, deployment: &str) -> Result<Option<StoredCheck>, StoreError> {
         self.read("read the check", |connection| {
-            connection.prepare_cached(GET)?.query_map([deployment], from_row)?.next().transpose()
+            statement(connection, GET)?.query_map([deployment], from_row)?.next().transpose()
         })
     }
 
     /// The last answers for all deployments, by name.
     pub fn checks(&self) -> Result<Vec<StoredCheck>, StoreError> {
         self.read("read the checks", |connection| {
-            connection.prepare_cached(ALL)?.query_map([], from_row)?.collect()
+            statement(connection, ALL)?.query_map([], from_row)?.collect()
         })
     }
 }

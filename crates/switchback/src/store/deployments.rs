@@ -7,6 +7,7 @@ use rusqlite::params;
 
 use super::Store;
 use super::error::StoreError;
+use super::transact::statement;
 
 macro_rules! select_deployments {
     ($rest:literal) => {
@@ -109,7 +110,7 @@ impl Store {
     /// Writes a deployment down, or its description anew; releases and observations stay.
     pub fn put_deployment(&self, new: NewDeployment<'_>, now: u64) -> Result<(), StoreError> {
         self.write("write the deployment", |transaction| {
-            let mut statement = transaction.prepare_cached(PUT)?;
+            let mut statement = statement(transaction, PUT)?;
             statement.execute(params![
                 new.name,
                 new.kind,
@@ -125,28 +126,28 @@ impl Store {
     /// The deployment of this name.
     pub fn deployment(&self, name: &str) -> Result<Option<Deployment>, StoreError> {
         self.read("read the deployment", |connection| {
-            connection.prepare_cached(ONE)?.query_map([name], from_row)?.next().transpose()
+            statement(connection, ONE)?.query_map([name], from_row)?.next().transpose()
         })
     }
 
     /// All deployments whole, by name. For a list, [`Store::observations`] reads much less.
     pub fn deployments(&self) -> Result<Vec<Deployment>, StoreError> {
         self.read("read the deployments", |connection| {
-            connection.prepare_cached(ALL)?.query_map([], from_row)?.collect()
+            statement(connection, ALL)?.query_map([], from_row)?.collect()
         })
     }
 
     /// All deployments as they were last seen, by name: one statement, however many there are.
     pub fn observations(&self) -> Result<Vec<Observation>, StoreError> {
         self.read("list the deployments", |connection| {
-            connection.prepare_cached(OBSERVATIONS)?.query_map([], observation)?.collect()
+            statement(connection, OBSERVATIONS)?.query_map([], observation)?.collect()
         })
     }
 
     /// Writes down what was seen at time `at`. What was seen later stays.
     pub fn observe(&self, name: &str, status_json: &str, at: u64) -> Result<(), StoreError> {
         let known = self.write("write what was seen", |transaction| {
-            let mut statement = transaction.prepare_cached(OBSERVE)?;
+            let mut statement = statement(transaction, OBSERVE)?;
             let changed = statement.execute(params![name, status_json, at])?;
             Ok(changed > 0 || exists(transaction, name)?)
         })?;
@@ -159,7 +160,7 @@ impl Store {
             if name != new_name && exists(transaction, new_name)? {
                 return Ok(Renamed::NameIsTaken);
             }
-            if transaction.execute(RENAME, [name, new_name])? == 0 {
+            if statement(transaction, RENAME)?.execute([name, new_name])? == 0 {
                 return Ok(Renamed::NotThere);
             }
             rename_elsewhere(transaction, name, new_name)?;
@@ -179,9 +180,9 @@ impl Store {
     pub fn forget(&self, name: &str) -> Result<bool, StoreError> {
         self.write("forget the deployment", |transaction| {
             for sql in FORGET_ELSEWHERE {
-                transaction.execute(sql, [name])?;
+                statement(transaction, sql)?.execute([name])?;
             }
-            Ok(transaction.execute(FORGET, [name])? > 0)
+            Ok(statement(transaction, FORGET)?.execute([name])? > 0)
         })
     }
 }
@@ -199,16 +200,16 @@ fn rename_elsewhere(transaction: &Transaction<'_>, old: &str, new: &str) -> rusq
         return Ok(());
     }
     for sql in FORGET_ELSEWHERE {
-        transaction.execute(sql, [new])?;
+        statement(transaction, sql)?.execute([new])?;
     }
     for sql in RENAME_ELSEWHERE {
-        transaction.execute(sql, [old, new])?;
+        statement(transaction, sql)?.execute([old, new])?;
     }
     Ok(())
 }
 
 fn exists(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
-    let count: u64 = connection.prepare_cached(EXISTS)?.query_row([name], |row| row.get(0))?;
+    let count: u64 = statement(connection, EXISTS)?.query_row([name], |row| row.get(0))?;
     Ok(count > 0)
 }
 

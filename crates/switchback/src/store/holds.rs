@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::error::StoreError;
+use super::transact::statement;
 
 const SET: &str = "INSERT INTO holds (deployment, reference) VALUES ($1, $2) \
      ON CONFLICT (deployment) DO UPDATE SET reference = excluded.reference";
@@ -13,7 +14,7 @@ impl Store {
     /// Holds a deployment at what the person named.
     pub fn set_hold(&self, deployment: &str, reference: &str) -> Result<(), StoreError> {
         self.write("write the hold", |transaction| {
-            transaction.prepare_cached(SET)?.execute([deployment, reference])
+            statement(transaction, SET)?.execute([deployment, reference])
         })?;
         Ok(())
     }
@@ -21,15 +22,14 @@ impl Store {
     /// Lets a deployment follow its tag or branch again. False if it was not held.
     pub fn release_hold(&self, deployment: &str) -> Result<bool, StoreError> {
         self.write("release the hold", |transaction| {
-            Ok(transaction.prepare_cached(RELEASE)?.execute([deployment])? > 0)
+            Ok(statement(transaction, RELEASE)?.execute([deployment])? > 0)
         })
     }
 
     /// Where a deployment is held, as the person wrote it.
     pub fn hold(&self, deployment: &str) -> Result<Option<String>, StoreError> {
         self.read("read the hold", |connection| {
-            connection
-                .prepare_cached(GET)?
+            statement(connection, GET)?
                 .query_map([deployment], |row| row.get(0))?
                 .next()
                 .transpose()
@@ -39,8 +39,7 @@ impl Store {
     /// All holds: deployment and reference, by deployment.
     pub fn holds(&self) -> Result<Vec<(String, String)>, StoreError> {
         self.read("read the holds", |connection| {
-            connection
-                .prepare_cached(ALL)?
+            statement(connection, ALL)?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })

@@ -5,6 +5,7 @@ use std::fmt;
 use rusqlite::Connection;
 
 use super::random::from_hex;
+use super::transact::statement;
 
 /// 32 random bytes of this store, the key of every keyed hash that stands in for a secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub(super) const READ_META: &str = "SELECT name, value FROM store_meta";
 
 /// Reads who the store is; a value that is missing or makes no sense is damage.
 pub(super) fn read_identity(connection: &Connection) -> rusqlite::Result<Identity> {
-    let mut statement = connection.prepare_cached(READ_META)?;
+    let mut statement = statement(connection, READ_META)?;
     let rows = statement
         .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
         .collect::<rusqlite::Result<std::collections::HashMap<_, _>>>()?;

@@ -19,6 +19,7 @@ use super::error::StoreError;
 use super::explain::explain;
 use super::transact::begin;
 use super::transact::may_be_shortage;
+use super::transact::statement;
 
 pub(super) const LOAD: &str = "SELECT record FROM journal WHERE operation = $1 ORDER BY sequence";
 pub(super) const NEXT: &str = "SELECT max(sequence) + 1 FROM journal WHERE operation = $1";
@@ -162,7 +163,7 @@ impl Store {
     /// of the operation.
     pub fn load(&self, operation: &str) -> Result<Vec<String>, StoreError> {
         self.read("read the journal", |connection| {
-            connection.prepare_cached(LOAD)?.query_map([operation], |row| row.get(0))?.collect()
+            statement(connection, LOAD)?.query_map([operation], |row| row.get(0))?.collect()
         })
     }
 
@@ -212,8 +213,7 @@ fn attempt(connection: &Connection, operation: &str, sequence: u64, record: &str
         Ok(expected) => return Attempt::OutOfOrder { expected },
         Err(error) => return before_commit(error),
     }
-    let inserted = transaction
-        .prepare_cached(APPEND)
+    let inserted = statement(&transaction, APPEND)
         .and_then(|mut statement| statement.execute(params![operation, sequence, record]));
     if let Err(error) = inserted {
         return before_commit(error);
@@ -227,13 +227,13 @@ fn attempt(connection: &Connection, operation: &str, sequence: u64, record: &str
 
 fn next_sequence(connection: &Connection, operation: &str) -> rusqlite::Result<u64> {
     let next: Option<u64> =
-        connection.prepare_cached(NEXT)?.query_row([operation], |row| row.get(0))?;
+        statement(connection, NEXT)?.query_row([operation], |row| row.get(0))?;
     Ok(next.unwrap_or(0))
 }
 
 fn erase(connection: &Connection, operation: &str, sequence: u64) -> rusqlite::Result<()> {
     let transaction = begin(connection)?;
-    transaction.prepare_cached(ERASE)?.execute(params![operation, sequence])?;
-    transaction.prepare_cached(COUNT_REPAIR)?.execute([])?;
+    statement(&transaction, ERASE)?.execute(params![operation, sequence])?;
+    statement(&transaction, COUNT_REPAIR)?.execute([])?;
     transaction.commit()
 }

@@ -4,6 +4,7 @@ use rusqlite::params;
 
 use super::Store;
 use super::error::StoreError;
+use super::transact::statement;
 
 /// How much of an operation's log is kept, in bytes. A gate's last lines and a build's error are a
 /// few KiB; with 100,000 operations, pruned or not, this is what bounds the store.
@@ -37,13 +38,13 @@ impl Store {
         let text = last_bytes(text, LOG_BYTES_MAX);
         let charged_bytes = text.len().max(CHUNK_BYTES_MIN) as u64;
         self.write("keep the log", |transaction| {
-            transaction.prepare_cached(ADD)?.execute(params![
+            statement(transaction, ADD)?.execute(params![
                 operation,
                 stream,
                 charged_bytes,
                 text
             ])?;
-            transaction.prepare_cached(TRIM)?.execute(params![operation, LOG_BYTES_MAX as u64])
+            statement(transaction, TRIM)?.execute(params![operation, LOG_BYTES_MAX as u64])
         })?;
         Ok(())
     }
@@ -51,8 +52,7 @@ impl Store {
     /// The log of an operation, the oldest chunk first.
     pub fn logs(&self, operation: &str) -> Result<Vec<LogChunk>, StoreError> {
         self.read("read the log", |connection| {
-            connection
-                .prepare_cached(READ)?
+            statement(connection, READ)?
                 .query_map([operation], |row| {
                     Ok(LogChunk { stream: row.get(0)?, text: row.get(1)? })
                 })?

@@ -22,6 +22,7 @@ use super::open::BUSY_TIMEOUT;
 use super::random::random_bytes;
 use super::random::random_hex;
 use super::random::to_hex;
+use super::transact::statement;
 
 /// One step from the format before it to `to`.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +118,7 @@ fn sign(transaction: &Transaction<'_>, migrations: &[Migration]) -> rusqlite::Re
 fn set_meta(transaction: &Transaction<'_>, name: &str, value: &str) -> rusqlite::Result<()> {
     let sql = "INSERT INTO store_meta (name, value) VALUES ($1, $2) \
                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    transaction.execute(sql, params![name, value]).map(|_| ())
+    statement(transaction, sql)?.execute(params![name, value]).map(|_| ())
 }
 
 /// Writes a whole copy beside the store, on disk before the first change. It is taken by a reader
@@ -145,7 +146,7 @@ fn copy_into(path: &Path, unfinished: &Path) -> rusqlite::Result<()> {
         .ok_or_else(|| rusqlite::Error::InvalidPath(unfinished.to_path_buf()))?;
     let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     reader.busy_timeout(BUSY_TIMEOUT)?;
-    reader.execute("VACUUM INTO $1", [text]).map(|_| ())
+    reader.execute("VACUUM INTO ?1", [text]).map(|_| ())
 }
 
 fn publish(unfinished: &Path, copy: &Path) -> io::Result<()> {

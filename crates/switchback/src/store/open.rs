@@ -123,7 +123,9 @@ fn create(path: &Path, migrations: &[Migration]) -> Result<(), StoreError> {
 }
 
 fn fill(path: &Path, migrations: &[Migration]) -> Result<(), StoreError> {
-    let connection = connect(path, true).map_err(|e| explain(None, path, "create the store", e))?;
+    let connection = connect(path, true)
+        .and_then(|connection| use_log(&connection).map(|()| connection))
+        .map_err(|error| explain(None, path, "create the store", error))?;
     fill_new(&connection, path, migrations)?;
     // Closing the last connection moves everything into the one file that will get the name.
     connection.close().map_err(|(connection, error)| {
@@ -165,7 +167,13 @@ fn open_as_it_is(path: &Path, writable: bool) -> Result<(Connection, Identity), 
     if writable && connection.is_readonly("main").map_err(|error| failed(None, error))? {
         return Err(failed(None, read_only_error()));
     }
-    match read_identity(&connection) {
+    let identity = read_identity(&connection).and_then(|identity| {
+        if writable {
+            use_log(&connection)?;
+        }
+        Ok(identity)
+    });
+    match identity {
         Ok(identity) => Ok((connection, identity)),
         Err(error) if !writable && is_read_only_place(&error) && has_no_log(path) => {
             connect_immutable(path)
@@ -178,8 +186,7 @@ fn read_only_error() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY), None)
 }
 
-/// A connection with our settings. They are per connection; only the write-ahead log is a property
-/// of the file, and setting it again costs nothing.
+/// A connection with our settings. Nothing here touches the file, which may not be ours.
 fn connect(path: &Path, writable: bool) -> rusqlite::Result<Connection> {
     let access =
         if writable { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
@@ -188,13 +195,17 @@ fn connect(path: &Path, writable: bool) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     if writable {
-        connection.pragma_update(None, "journal_mode", "wal")?;
         // A commit returns after its fsync. On macOS only a full one reaches the disk.
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "fullfsync", true)?;
         connection.pragma_update(None, "foreign_keys", true)?;
     }
     Ok(connection)
+}
+
+/// Makes the write-ahead log a property of the file. Where it is one already, this only looks.
+fn use_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "wal")
 }
 
 /// Whether a reader failed because it could not make the files of the write-ahead log.

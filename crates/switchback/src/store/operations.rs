@@ -6,6 +6,7 @@ use rusqlite::params;
 
 use super::Store;
 use super::error::StoreError;
+use super::transact::statement;
 
 macro_rules! select_operations {
     ($rest:literal) => {
@@ -113,7 +114,7 @@ impl Store {
     /// Writes down that an operation begins; its journal is empty then. An id is used once.
     pub fn begin(&self, new: &NewOperation) -> Result<(), StoreError> {
         self.write("begin the operation", |transaction| {
-            let mut statement = transaction.prepare_cached(BEGIN)?;
+            let mut statement = statement(transaction, BEGIN)?;
             statement.execute(params![
                 new.id,
                 new.deployment,
@@ -134,7 +135,7 @@ impl Store {
     /// counts. If space is short, it uses the reserve.
     pub fn finish(&self, id: &str, finish: &Finish) -> Result<(), StoreError> {
         let changed = self.write_with_reserve("finish the operation", |transaction| {
-            transaction.prepare_cached(FINISH)?.execute(params![
+            statement(transaction, FINISH)?.execute(params![
                 id,
                 finish.finished_at,
                 finish.outcome,
@@ -150,7 +151,7 @@ impl Store {
     /// Makes an update and its rollback name each other.
     pub fn link(&self, update_id: &str, rollback_id: &str) -> Result<(), StoreError> {
         let (update, rollback) = self.write("link two operations", |transaction| {
-            let mut statement = transaction.prepare_cached(LINK)?;
+            let mut statement = statement(transaction, LINK)?;
             Ok((
                 statement.execute([update_id, rollback_id])?,
                 statement.execute([rollback_id, update_id])?,
@@ -196,13 +197,14 @@ impl Store {
     /// Removes finished operations with their journals and logs, except the newest `keep` of each
     /// deployment, and never one that is stuck. Returns how many went.
     pub fn prune_history(&self, keep: u32) -> Result<usize, StoreError> {
-        self.write("prune the history", |transaction| transaction.execute(PRUNE, [keep]))
+        self.write("prune the history", |transaction| {
+            statement(transaction, PRUNE)?.execute([keep])
+        })
     }
 
     fn position(&self, id: &str) -> Result<(u64, String), StoreError> {
         let found = self.read("look up the operation", |connection| {
-            connection
-                .prepare_cached(POSITION)?
+            statement(connection, POSITION)?
                 .query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .next()
                 .transpose()
@@ -235,7 +237,7 @@ fn collect(
     sql: &str,
     parameters: impl rusqlite::Params,
 ) -> rusqlite::Result<Vec<Operation>> {
-    connection.prepare_cached(sql)?.query_map(parameters, from_row)?.collect()
+    statement(connection, sql)?.query_map(parameters, from_row)?.collect()
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Operation> {

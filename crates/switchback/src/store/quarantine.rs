@@ -5,6 +5,7 @@ use rusqlite::params;
 
 use super::Store;
 use super::error::StoreError;
+use super::transact::statement;
 
 const ADD: &str = "INSERT INTO quarantine \
      (deployment, version, spec_fingerprint, reason, added_at) VALUES ($1, $2, $3, $4, $5) \
@@ -47,7 +48,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let fingerprint = spec_fingerprint.unwrap_or_default();
         self.write("write the quarantine", |transaction| {
-            let mut statement = transaction.prepare_cached(ADD)?;
+            let mut statement = statement(transaction, ADD)?;
             statement.execute(params![deployment, version, fingerprint, reason, at])
         })?;
         Ok(())
@@ -60,15 +61,15 @@ impl Store {
         version: Option<&str>,
     ) -> Result<usize, StoreError> {
         self.write("clear the quarantine", |transaction| match version {
-            Some(version) => transaction.prepare_cached(CLEAR_ONE)?.execute([deployment, version]),
-            None => transaction.prepare_cached(CLEAR_ALL)?.execute([deployment]),
+            Some(version) => statement(transaction, CLEAR_ONE)?.execute([deployment, version]),
+            None => statement(transaction, CLEAR_ALL)?.execute([deployment]),
         })
     }
 
     /// What is set aside for a deployment, the oldest first.
     pub fn quarantine(&self, deployment: &str) -> Result<Vec<Quarantined>, StoreError> {
         self.read("read the quarantine", |connection| {
-            connection.prepare_cached(LIST)?.query_map([deployment], from_row)?.collect()
+            statement(connection, LIST)?.query_map([deployment], from_row)?.collect()
         })
     }
 
@@ -80,8 +81,7 @@ impl Store {
         spec_fingerprint: &str,
     ) -> Result<Option<Quarantined>, StoreError> {
         self.read("read the quarantine", |connection| {
-            connection
-                .prepare_cached(MATCH)?
+            statement(connection, MATCH)?
                 .query_map([deployment, version, spec_fingerprint], from_row)?
                 .next()
                 .transpose()

@@ -6,6 +6,7 @@ use rusqlite::params;
 use super::Store;
 use super::deployments::no_deployment;
 use super::error::StoreError;
+use super::transact::statement;
 
 const PUT: &str = "INSERT INTO releases \
      (deployment, number, state, version, label, created_at, description) \
@@ -50,13 +51,12 @@ impl Store {
     /// out by [`Store::next_number`] again.
     pub fn put_release(&self, release: &Release) -> Result<(), StoreError> {
         let known = self.write("write the release", |transaction| {
-            let known: u64 = transaction
-                .prepare_cached(KNOWN)?
+            let known: u64 = statement(transaction, KNOWN)?
                 .query_row([&release.deployment], |row| row.get(0))?;
             if known == 0 {
                 return Ok(false);
             }
-            transaction.prepare_cached(PUT)?.execute(params![
+            statement(transaction, PUT)?.execute(params![
                 release.deployment,
                 release.number,
                 release.state,
@@ -65,7 +65,7 @@ impl Store {
                 release.created_at,
                 release.release_json
             ])?;
-            let mut count_up = transaction.prepare_cached(COUNT_UP)?;
+            let mut count_up = statement(transaction, COUNT_UP)?;
             count_up.execute(params![release.deployment, release.number])?;
             Ok(true)
         })?;
@@ -75,15 +75,14 @@ impl Store {
     /// The releases of a deployment, r1 first.
     pub fn releases(&self, deployment: &str) -> Result<Vec<Release>, StoreError> {
         self.read("read the releases", |connection| {
-            connection.prepare_cached(ALL)?.query_map([deployment], from_row)?.collect()
+            statement(connection, ALL)?.query_map([deployment], from_row)?.collect()
         })
     }
 
     /// One release.
     pub fn release(&self, deployment: &str, number: u64) -> Result<Option<Release>, StoreError> {
         self.read("read the release", |connection| {
-            connection
-                .prepare_cached(ONE)?
+            statement(connection, ONE)?
                 .query_map(params![deployment, number], from_row)?
                 .next()
                 .transpose()
@@ -93,8 +92,7 @@ impl Store {
     /// The number that the next release of a deployment gets: 1 for the first.
     pub fn next_number(&self, deployment: &str) -> Result<u64, StoreError> {
         let next = self.read("number the release", |connection| {
-            connection
-                .prepare_cached(NEXT)?
+            statement(connection, NEXT)?
                 .query_map([deployment], |row| row.get(0))?
                 .next()
                 .transpose()
@@ -105,7 +103,7 @@ impl Store {
     /// Writes down which release runs.
     pub fn set_current(&self, deployment: &str, number: u64) -> Result<(), StoreError> {
         let changed = self.write("write which release runs", |transaction| {
-            transaction.prepare_cached(SET_CURRENT)?.execute(params![deployment, number])
+            statement(transaction, SET_CURRENT)?.execute(params![deployment, number])
         })?;
         match changed {
             0 => Err(StoreError::NotThere {
@@ -120,7 +118,7 @@ impl Store {
     /// False if it stays or was not there.
     pub fn remove_release(&self, deployment: &str, number: u64) -> Result<bool, StoreError> {
         self.write("remove the release", |transaction| {
-            let mut statement = transaction.prepare_cached(REMOVE)?;
+            let mut statement = statement(transaction, REMOVE)?;
             Ok(statement.execute(params![deployment, number])? > 0)
         })
     }

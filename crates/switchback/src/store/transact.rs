@@ -3,6 +3,7 @@
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use rusqlite::CachedStatement;
 use rusqlite::Connection;
 use rusqlite::ErrorCode;
 use rusqlite::Transaction;
@@ -88,6 +89,20 @@ impl Store {
 /// Takes the write lock at once, so that waiting happens here and never in the middle.
 pub(super) fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
     Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+}
+
+/// A statement, compiled once a handle.
+pub(super) fn statement<'a>(
+    connection: &'a Connection,
+    sql: &str,
+) -> rusqlite::Result<CachedStatement<'a>> {
+    connection.prepare_cached(&with_numbers(sql))
+}
+
+/// Ours are written for `PostgreSQL` too, which numbers parameters as `$2`. SQLite takes that for a
+/// name and numbers names as they come; its own way to write the number is `?2`.
+pub(super) fn with_numbers(sql: &str) -> String {
+    sql.replace('$', "?")
 }
 
 /// A full disk shows as such, or as an I/O error where a quota or the shared memory file met it.
