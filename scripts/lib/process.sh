@@ -30,6 +30,7 @@ process_start() {
     mkdir -p "$LAB_DIR/run"
     # The inner shell says the id of the daemon itself, not that of sudo. Descriptor 9 holds the
     # lab's lock; a daemon that kept it would lock everybody out.
+    # shellcheck disable=SC2016 # expanded by the inner shell
     pid="$("${run[@]}" bash -c 'setsid nohup "${@:2}" </dev/null >>"$1" 2>&1 9>&- & echo $!' \
         start "$LAB_DIR/$name.log" "$@")"
     echo "$pid $(process_start_time "$pid")" >"$LAB_DIR/run/$name.process"

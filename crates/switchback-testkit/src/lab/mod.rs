@@ -1,5 +1,6 @@
 //! The lab as tests see it: a real engine and real registries, which `scripts/lab up` has started.
 
+mod cleanup;
 mod error;
 mod http;
 mod layer;
@@ -7,6 +8,8 @@ mod port;
 mod prober;
 mod registry;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +17,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub use cleanup::Cleanup;
 pub use error::LabError;
 pub use port::free_port;
 pub use prober::{Prober, Report};
@@ -154,6 +158,11 @@ impl Lab {
             return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    }
+
+    /// Something that removes containers, volumes and images of a test when it is dropped.
+    pub fn cleanup(&self) -> Cleanup {
+        Cleanup::new(self.engine.clone(), self.docker_config.clone())
     }
 
     /// A name for a container, volume or repository that no other test has: `web-4711-3`.

@@ -58,10 +58,13 @@ impl Store {
         })
     }
 
-    /// Whether the table is as this release needs it.
+    /// Whether the table is as this release needs it. The statement is run, not only prepared: that
+    /// alone would not see what another process has changed since.
     pub(crate) fn check(&self) -> rusqlite::Result<()> {
         let column = if self.notes { "note" } else { "id" };
-        self.lock().prepare(&format!("SELECT {column} FROM rows LIMIT 1")).map(drop)
+        let connection = self.lock();
+        let mut statement = connection.prepare(&format!("SELECT {column} FROM rows LIMIT 1"))?;
+        statement.query([])?.next().map(drop)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Connection> {
