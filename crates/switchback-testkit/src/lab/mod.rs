@@ -172,9 +172,16 @@ impl Lab {
     }
 }
 
-/// The `Config` of a ledger image: it listens on 8080, and keeps its rows in `/data`.
+/// The `Config` of a ledger image: it listens on 8080, keeps its rows in `/data`, and carries its
+/// `LEDGER_VERSION` as the label in which images say their version.
 pub fn ledger_config(environment: &[(&str, &str)]) -> Value {
-    let environment: Vec<String> =
+    let variables: Vec<String> =
         environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    json!({ "Env": environment, "Entrypoint": ["/ledger"], "ExposedPorts": { "8080/tcp": {} } })
+    let version = environment.iter().find(|(name, _)| *name == "LEDGER_VERSION");
+    json!({
+        "Env": variables,
+        "Entrypoint": ["/ledger"],
+        "ExposedPorts": { "8080/tcp": {} },
+        "Labels": version.map(|(_, version)| json!({ "org.opencontainers.image.version": version })),
+    })
 }
