@@ -11,15 +11,22 @@ use crate::exclusions::{Exclusions, Relation};
 use crate::failure::Failure;
 use crate::metadata::{Identity, Metadata};
 use crate::removal::{remove_tree, unlink};
+use crate::siblings::Siblings;
 use crate::walk::{Names, Next, Place, Visitor, walk};
 
 /// Removes below `live` what `saved` has not, or has with another kind or size.
-pub fn prune(live: OwnedFd, saved: OwnedFd, exclusions: &Exclusions) -> Result<(), Failure> {
+pub(crate) fn prune(
+    live: OwnedFd,
+    saved: OwnedFd,
+    exclusions: &Exclusions,
+    siblings: Siblings,
+) -> Result<(), Failure> {
     let root = Metadata::of_open(live.as_fd())
         .map_err(|errno| Failure::system("cannot look at the mount", "", errno))?;
     let mut pruner = Pruner {
         root: root.identity,
         exclusions,
+        siblings,
         files: Names::default(),
         directories: Names::default(),
     };
@@ -29,6 +36,7 @@ pub fn prune(live: OwnedFd, saved: OwnedFd, exclusions: &Exclusions) -> Result<(
 struct Pruner<'a> {
     root: Identity,
     exclusions: &'a Exclusions,
+    siblings: Siblings,
     files: Names,
     directories: Names,
 }
@@ -61,6 +69,12 @@ fn is_comparable(live: &Metadata, saved: &Metadata) -> bool {
     !live.is_file() || (live.size_bytes == saved.size_bytes && live.links == 1 && saved.links == 1)
 }
 
+fn find_saved(at: &Place<'_>, name: &CStr) -> Result<Option<Metadata>, Failure> {
+    let Some(saved) = at.follow else { return Ok(None) };
+    Metadata::find(saved, name)
+        .map_err(|errno| at.failure("cannot look at the snapshot", name, errno))
+}
+
 impl Visitor for Pruner<'_> {
     fn entry(&mut self, at: &Place<'_>, name: &CStr, found: &Metadata) -> Result<Next, Failure> {
         if found.leaves(&self.root) {
@@ -71,11 +85,10 @@ impl Visitor for Pruner<'_> {
         } else {
             self.exclusions.relation(&at.path_of(name))
         };
-        let saved = match at.follow {
-            Some(saved) => Metadata::find(saved, name)
-                .map_err(|errno| at.failure("cannot look at the snapshot", name, errno))?,
-            None => None,
-        };
+        let mut saved = find_saved(at, name)?;
+        if let Some(saved) = &mut saved {
+            saved.links = self.siblings.own_links(saved, at.path, name)?;
+        }
         match fate(found, saved.as_ref(), relation) {
             Fate::Keep => return Ok(Next::Pass),
             Fate::Look => return Ok(Next::Into),
@@ -98,12 +111,7 @@ impl Visitor for Pruner<'_> {
 
     /// A directory kept only as a way to something excluded goes when it turns out to be empty.
     fn left(&mut self, at: &Place<'_>, name: &CStr) -> Result<(), Failure> {
-        let saved = match at.follow {
-            Some(saved) => Metadata::find(saved, name)
-                .map_err(|errno| at.failure("cannot look at the snapshot", name, errno))?,
-            None => None,
-        };
-        if saved.is_some_and(|saved| saved.is_directory()) {
+        if find_saved(at, name)?.is_some_and(|saved| saved.is_directory()) {
             return Ok(());
         }
         match unlinkat(at.lead, name, AtFlags::REMOVEDIR) {

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::syncfs;
 
-use crate::copy::{Destination, copy_tree};
+use crate::copy::{Beside, Destination, copy_tree};
 use crate::failure::{Failure, Meaning};
 use crate::lock::Lock;
 use crate::manifest::{Manifest, SavedMount};
 use crate::open::{self, path_bytes};
 use crate::progress::Progress;
 use crate::prune::prune;
+use crate::siblings::Siblings;
 use crate::snapshot::{Mount, Request, take, tree_of};
 
 /// What to restore, and where to keep what it replaces.
@@ -55,7 +56,7 @@ pub fn restore(request: &RestoreRequest, progress: &mut Progress) -> Result<Rest
         at: request.at.clone(),
         total_bytes,
     };
-    let aside = take(&aside, "aside", progress)?;
+    let aside = take(&aside, Some(&request.from), progress)?;
     progress.begin("restore", total_bytes);
     let mounts = pairs
         .iter()
@@ -97,9 +98,12 @@ fn restore_mount(
     let open_tree = || open::named_directory(&tree);
     let exclusions = saved.exclusions();
     let below = |failure: Failure| failure.below(&mount.path);
-    prune(open_live()?, open_tree()?, &exclusions).map_err(below)?;
-    let copied = copy_tree(open_tree()?, open_live()?, Destination::Pruned, &exclusions, progress)
-        .map_err(below)?;
+    let siblings = || Siblings::of(snapshot, &saved.name);
+    prune(open_live()?, open_tree()?, &exclusions, siblings()?).map_err(below)?;
+    let beside = Beside { siblings: siblings()?, base: None };
+    let (from, to) = (open_tree()?, open_live()?);
+    let copied =
+        copy_tree(from, to, Destination::Pruned, &exclusions, beside, progress).map_err(below)?;
     syncfs(open_live()?).map_err(|errno| {
         Failure::system("cannot make the restore durable", path_bytes(&mount.path), errno)
     })?;

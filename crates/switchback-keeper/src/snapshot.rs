@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use rustix::fs::{fsync, syncfs};
 
-use crate::copy::{Destination, copy_tree};
+use crate::copy::{Beside, Destination, copy_tree};
 use crate::durable;
 use crate::exclusions::Exclusions;
 use crate::failure::{Failure, Meaning};
@@ -17,6 +17,7 @@ use crate::manifest::{FORMAT, Manifest, SavedMount};
 use crate::open::{self, path_bytes};
 use crate::progress::Progress;
 use crate::removal::remove_tree;
+use crate::siblings::Base;
 
 /// One mount of the service, as the keeper sees it.
 #[derive(Debug, Clone)]
@@ -45,21 +46,22 @@ pub struct Request {
 /// Takes the snapshot, or finds that it has been taken.
 pub fn snapshot(request: &Request, progress: &mut Progress) -> Result<Manifest, Failure> {
     let _lock = Lock::of_snapshot(&request.to)?;
-    take(request, "snapshot", progress)
+    take(request, None, progress)
 }
 
-/// The same for who holds the lock. Whatever fails leaves nothing behind; whatever was left
+/// The same for who holds the lock; files that the snapshot `base` beside it also has are shared
+/// with it. Whatever fails leaves nothing behind; whatever was left
 /// without a manifest by a killed predecessor goes first.
 pub(crate) fn take(
     request: &Request,
-    item: &str,
+    base: Option<&Path>,
     progress: &mut Progress,
 ) -> Result<Manifest, Failure> {
     if let Some(manifest) = Manifest::read(&request.to)? {
         return Ok(manifest);
     }
     remove_snapshot(&request.to)?;
-    let taken = copy_mounts(request, item, progress);
+    let taken = copy_mounts(request, base, progress);
     if taken.is_err() {
         // The first error is the one to report; a rest that stays has no manifest and goes with
         // the next attempt.
@@ -75,17 +77,19 @@ pub(crate) fn tree_of(snapshot: &Path, name: &str) -> PathBuf {
 
 fn copy_mounts(
     request: &Request,
-    item: &str,
+    base: Option<&Path>,
     progress: &mut Progress,
 ) -> Result<Manifest, Failure> {
     let started = Instant::now();
     let directory = durable::make_directories(&request.to)?;
     let mut mounts = Vec::with_capacity(request.mounts.len());
-    progress.begin(item, request.total_bytes);
+    progress.begin(if base.is_some() { "aside" } else { "snapshot" }, request.total_bytes);
     for mount in &request.mounts {
         let from = open::named_directory(&mount.path)?;
         let to = durable::make_directories(&tree_of(&request.to, &mount.name))?;
-        let copied = copy_tree(from, to, Destination::Empty, &mount.exclusions, progress)
+        let base = base.map(|base| Base::of(base, &mount.name)).transpose()?;
+        let beside = Beside { base, ..Beside::default() };
+        let copied = copy_tree(from, to, Destination::Empty, &mount.exclusions, beside, progress)
             .map_err(|failure| failure.below(&mount.path))?;
         mounts.push(SavedMount::new(&mount.name, copied, &mount.exclusions));
     }

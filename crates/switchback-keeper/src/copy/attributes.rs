@@ -68,6 +68,27 @@ impl Attributes {
         Ok(refused)
     }
 
+    /// Whether two files have the same extended attributes.
+    pub(super) fn same(
+        &mut self,
+        one: BorrowedFd<'_>,
+        other: BorrowedFd<'_>,
+    ) -> Result<bool, Errno> {
+        let (one, other) = (Entry::Open(one), Entry::Open(other));
+        let Self { names, present, value, old_value } = self;
+        let names = one.names(names)?;
+        let present = other.names(present)?;
+        if split(names).count() != split(present).count() {
+            return Ok(false);
+        }
+        for name in split(names) {
+            if one.value(name, value)? != other.value(name, old_value)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn give_extended(&mut self, from: Entry<'_>, to: Entry<'_>) -> Result<Vec<String>, Errno> {
         let Self { names, present, value, old_value } = self;
         let names = from.names(names)?;

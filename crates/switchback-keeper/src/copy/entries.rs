@@ -1,10 +1,11 @@
 //! What a copy does with each kind of entry.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{
-    FileType, Mode, OFlags, makedev, mkdirat, mknodat, openat, readlinkat, symlinkat,
+    AtFlags, FileType, Mode, OFlags, linkat, makedev, mkdirat, mknodat, openat, readlinkat,
+    symlinkat,
 };
 use rustix::io::Errno;
 
@@ -19,20 +20,21 @@ use crate::walk::{Next, Place, Visitor};
 use super::attributes::{Attributes, Entry};
 use super::contents::Contents;
 use super::links::Links;
-use super::{Copied, Destination};
+use super::{Beside, Copied, Destination};
 
 /// The state of one copy.
 #[derive(Debug)]
 pub(super) struct Copier<'a> {
-    destination: Destination,
-    exclusions: &'a Exclusions,
-    progress: &'a mut Progress,
-    links: Links,
-    from: Identity,
-    to: Identity,
-    contents: Contents,
-    attributes: Attributes,
-    copied: Copied,
+    pub(super) destination: Destination,
+    pub(super) exclusions: &'a Exclusions,
+    pub(super) beside: Beside,
+    pub(super) progress: &'a mut Progress,
+    pub(super) links: Links,
+    pub(super) from: Identity,
+    pub(super) to: Identity,
+    pub(super) contents: Contents,
+    pub(super) attributes: Attributes,
+    pub(super) copied: Copied,
 }
 
 /// One entry, with both directories at hand.
@@ -51,32 +53,7 @@ impl Item<'_> {
     }
 }
 
-impl<'a> Copier<'a> {
-    pub(super) fn new(
-        destination: Destination,
-        exclusions: &'a Exclusions,
-        progress: &'a mut Progress,
-        root: OwnedFd,
-        from: Identity,
-        to: Identity,
-    ) -> Self {
-        Self {
-            destination,
-            exclusions,
-            progress,
-            links: Links::new(root),
-            from,
-            to,
-            contents: Contents::new(),
-            attributes: Attributes::new(),
-            copied: Copied::default(),
-        }
-    }
-
-    pub(super) fn into_copied(self) -> Copied {
-        self.copied
-    }
-
+impl Copier<'_> {
     fn is_excluded(&self, item: Item<'_>) -> bool {
         !self.exclusions.is_empty()
             && self.exclusions.relation(&item.at.path_of(item.name)) == Relation::Excluded
@@ -155,8 +132,45 @@ impl<'a> Copier<'a> {
                 replace(item)?;
                 self.new_file(item)
             }
+            None if self.shared_file(item)? => Ok(()),
             None => self.new_file(item),
         }
+    }
+
+    /// Takes the file of the base for the copy where it is the same in all that is kept (but the
+    /// time of last access); false where it is not, or cannot be shared.
+    fn shared_file(&mut self, item: Item<'_>) -> Result<bool, Failure> {
+        let failed = "cannot compare with the snapshot";
+        let Some(base) = &mut self.beside.base else { return Ok(false) };
+        let Some(directory) = base.tree.at(item.at.path).map_err(item.failure(failed))? else {
+            return Ok(false);
+        };
+        let Some(saved) = Metadata::find(directory, item.name).map_err(item.failure(failed))?
+        else {
+            return Ok(false);
+        };
+        let links = base.siblings.own_links(&saved, item.at.path, item.name)?;
+        if !may_be_shared(item.found, &Metadata { links, ..saved }) {
+            return Ok(false);
+        }
+        let from = open::file(item.at.lead, item.name).map_err(item.failure("cannot open"))?;
+        let there = open::file(directory, item.name).map_err(item.failure(failed))?;
+        let same = self
+            .contents
+            .same(from.as_fd(), there.as_fd())
+            .and_then(|same| Ok(same && self.attributes.same(from.as_fd(), there.as_fd())?));
+        if !same.map_err(item.failure(failed))? {
+            return Ok(false);
+        }
+        match linkat(directory, item.name, item.to, item.name, AtFlags::empty()) {
+            Ok(()) => {}
+            // Another file system, or one that has no more names to give.
+            Err(Errno::XDEV | Errno::MLINK | Errno::PERM | Errno::OPNOTSUPP) => return Ok(false),
+            Err(errno) => return Err(item.failure("cannot share with the snapshot")(errno)),
+        }
+        self.progress.advance(item.found.size_bytes);
+        self.copied.bytes += item.found.size_bytes;
+        Ok(true)
     }
 
     /// Leaves the bytes alone where they are the same, which spares writing most of a restore.
@@ -171,7 +185,7 @@ impl<'a> Copier<'a> {
             return self.new_file(item);
         }
         self.progress.advance(item.found.size_bytes);
-        self.copied.bytes += item.found.allocated_bytes.min(item.found.size_bytes);
+        self.copied.bytes += item.found.size_bytes;
         self.give(item, Entry::Open(from.as_fd()), Entry::Open(there.as_fd()), Some(old))
     }
 
@@ -244,7 +258,11 @@ impl Visitor for Copier<'_> {
         self.copied.files += 1;
         match found.kind {
             FileType::Directory => self.directory(item),
-            FileType::RegularFile => self.file(item).map(|()| Next::Pass),
+            FileType::RegularFile => {
+                let links = self.beside.siblings.own_links(found, at.path, name)?;
+                let found = Metadata { links, ..found.clone() };
+                self.file(Item { found: &found, ..item }).map(|()| Next::Pass)
+            }
             _ => self.special(item).map(|()| Next::Pass),
         }
     }
@@ -272,6 +290,13 @@ fn may_be_same(found: &Metadata, old: &Metadata) -> bool {
         && old.size_bytes == found.size_bytes
         && !old.is_sparse()
         && !found.is_sparse()
+}
+
+/// Whether one inode could stand for both.
+fn may_be_shared(found: &Metadata, saved: &Metadata) -> bool {
+    may_be_same(found, saved)
+        && (saved.mode, saved.user, saved.group) == (found.mode, found.user, found.group)
+        && saved.times.last_modification == found.times.last_modification
 }
 
 fn make_directory(item: Item<'_>) -> Result<(), Failure> {

@@ -11,9 +11,13 @@ use crate::exclusions::Exclusions;
 use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::progress::Progress;
+use crate::siblings::{Base, Siblings};
 use crate::walk::walk;
 
+use attributes::Attributes;
+use contents::Contents;
 use entries::Copier;
+use links::Links;
 
 /// How many left-out entries are named; the rest is only counted.
 const NAMED_LIMIT: usize = 1000;
@@ -25,6 +29,15 @@ pub enum Destination {
     Empty,
     /// A directory with content, already pruned of what surely differs.
     Pruned,
+}
+
+/// The snapshots that a copy has to do with, besides the one it reads or writes.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// Lie beside the snapshot that is read, and may share files with it.
+    pub(crate) siblings: Siblings,
+    /// Holds files that the copy may share.
+    pub(crate) base: Option<Base>,
 }
 
 /// Something that a copy does not hold.
@@ -67,14 +80,22 @@ pub fn copy_tree(
     to: OwnedFd,
     destination: Destination,
     exclusions: &Exclusions,
+    beside: Beside,
     progress: &mut Progress,
 ) -> Result<Copied, Failure> {
     let failed = |errno| Failure::system("cannot look at the root of the copy", "", errno);
-    let from_identity = Metadata::of_open(from.as_fd()).map_err(failed)?.identity;
-    let to_identity = Metadata::of_open(to.as_fd()).map_err(failed)?.identity;
-    let root = rustix::io::fcntl_dupfd_cloexec(&to, 0).map_err(failed)?;
-    let mut copier =
-        Copier::new(destination, exclusions, progress, root, from_identity, to_identity);
+    let mut copier = Copier {
+        destination,
+        exclusions,
+        beside,
+        progress,
+        links: Links::new(rustix::io::fcntl_dupfd_cloexec(&to, 0).map_err(failed)?),
+        from: Metadata::of_open(from.as_fd()).map_err(failed)?.identity,
+        to: Metadata::of_open(to.as_fd()).map_err(failed)?.identity,
+        contents: Contents::new(),
+        attributes: Attributes::new(),
+        copied: Copied::default(),
+    };
     walk(from, Some(to), &mut copier)?;
-    Ok(copier.into_copied())
+    Ok(copier.copied)
 }
