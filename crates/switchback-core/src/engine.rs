@@ -190,9 +190,9 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         let is_first = state.plan().apply.first().is_some_and(|it| it.id == step.id);
         let switch: Millis = state.plan().apply.iter().map(|it| it.limit).sum();
         self.lease.hold(if is_first { switch } else { LEASE_HORIZON }).await?;
-        let before = match self.driver.precheck(&step.change).await {
+        let before = match self.in_time(step, self.driver.precheck(&step.change)).await {
             Ok(before) => before,
-            Err(error) => return Ok(Err(failed(step, error))),
+            Err(failure) => return Ok(Err(failure)),
         };
         let at = self.clock.now();
         Ok(Ok(Record::StepStarted { step: step.id, before, at, settles_by: at + step.limit }))
@@ -237,7 +237,7 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
     /// Asks the target whether the last seal has made the update final there.
     async fn ask(&self, (step, entry): JobOf<'_, D>) -> Result<Fact<D>, Cause> {
         self.settle((step, entry)).await?;
-        let found = self.driver.precheck(&step.change).await.map_err(|it| failed(step, it))?;
+        let found = self.in_time(step, self.driver.precheck(&step.change)).await?;
         Ok(match (found, entry.receipt.clone()) {
             (Before::Present, receipt) => Record::StepApplied { step: step.id, receipt },
             _ => Record::RollbackStarted { cause: Cause::Interrupted },
@@ -270,7 +270,11 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
     async fn settle(&self, (step, entry): JobOf<'_, D>) -> Result<(), Cause> {
         // A clock that was wrong when the step began never makes us wait longer than its limit.
         let patience = entry.settles_by.saturating_sub(self.clock.now()).min(step.limit);
-        self.driver.settle(&step.change, patience).await.map_err(|it| failed(step, it))
+        // Force takes no longer than the effect itself may.
+        let after = patience.saturating_add(step.limit);
+        let settled = self.within(after, self.driver.settle(&step.change, patience)).await;
+        let late = Err(TargetError::TimedOut { after });
+        settled.unwrap_or(late).map_err(|it| failed(step, it))
     }
 
     async fn verify(&self, state: &StateOf<D>) -> Result<Fact<D>, Cause> {
