@@ -162,16 +162,24 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
             }
             let turn = match next(&state) {
                 Next::Done(outcome) => return Ok(outcome),
-                Next::Write(record) => Ok(record),
+                Next::Write(record) => Ok(self.fact(record).await?),
                 Next::Start(step) => self.start(&state, step).await?,
                 Next::Apply(job) => self.apply(&state, job).await?,
                 Next::Verify => self.verify(&state).await,
                 Next::Retire(job) => self.retire(job).await?,
                 Next::Undo(job) => self.undo(&state, job).await?,
-                Next::Ask(job) => self.ask(job).await,
+                Next::Ask(job) => self.ask(job).await?,
             };
             fact = turn.unwrap_or_else(|failure| setback(&state, failure));
         }
+    }
+
+    /// A commit is a claim about the target, which is ours to make only while it is ours to change.
+    async fn fact(&self, record: Fact<D>) -> Result<Fact<D>, Fenced> {
+        if matches!(record, Record::Committed) {
+            self.lease.hold(LEASE_HORIZON).await?;
+        }
+        Ok(record)
     }
 
     /// A wish to stop takes effect between two records, and only before the commit.
@@ -234,14 +242,22 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         Ok(done.map(|receipt| Record::StepApplied { step: step.id, receipt }))
     }
 
-    /// Asks the target whether the last seal has made the update final there.
-    async fn ask(&self, (step, entry): JobOf<'_, D>) -> Result<Fact<D>, Cause> {
-        self.settle((step, entry)).await?;
-        let found = self.in_time(step, self.driver.precheck(&step.change)).await?;
-        Ok(match (found, entry.receipt.clone()) {
-            (Before::Present, receipt) => Record::StepApplied { step: step.id, receipt },
-            _ => Record::RollbackStarted { cause: Cause::Interrupted },
-        })
+    /// Asks the target whether the last seal has made the update final there. The barrier may use
+    /// force, so this needs the lease too.
+    async fn ask(&self, (step, entry): JobOf<'_, D>) -> Result<Result<Fact<D>, Cause>, Fenced> {
+        self.lease.hold(LEASE_HORIZON).await?;
+        if let Err(failure) = self.settle((step, entry)).await {
+            return Ok(Err(failure));
+        }
+        let found = self.in_time(step, self.driver.precheck(&step.change)).await;
+        Ok(found.map(|found| match found {
+            Before::Present => {
+                Record::StepApplied { step: step.id, receipt: entry.receipt.clone() }
+            }
+            Before::Absent | Before::Image(_) => {
+                Record::RollbackStarted { cause: Cause::Interrupted }
+            }
+        }))
     }
 
     /// Tries three times, since an undo that gives up leaves nothing running.
