@@ -182,9 +182,14 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         Ok(record)
     }
 
-    /// A wish to stop takes effect between two records, and only before the commit.
+    /// A wish to stop takes effect between two records, and only until the target has made the
+    /// update final: after a crash there, the way leads forward too.
     fn interrupted(&self, state: &StateOf<D>) -> Option<Fact<D>> {
-        let is_open = matches!(state.phase(), Phase::Forward | Phase::Sealing);
+        let is_open = match state.phase() {
+            Phase::Forward => true,
+            Phase::Sealing => !state.is_final(),
+            Phase::InDoubt | Phase::Backward { .. } | Phase::Retiring | Phase::Ended(_) => false,
+        };
         let back = Record::RollbackStarted { cause: Cause::Interrupted };
         (is_open && self.interrupt.is_asked()).then_some(back)
     }

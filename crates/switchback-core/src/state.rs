@@ -199,6 +199,12 @@ impl<C: Clone, R: Clone> State<C, R> {
         }
     }
 
+    /// Whether the last seal has made the update final on the target.
+    pub fn is_final(&self) -> bool {
+        let seal = self.plan.seal.last().and_then(|it| self.steps.get(&it.id));
+        seal.is_some_and(|it| it.progress == Progress::Applied)
+    }
+
     /// Whether nothing was taken back yet. Once something was, no confirmation leads forward.
     fn is_whole(&self) -> bool {
         self.steps.values().all(|it| it.progress != Progress::Over)
