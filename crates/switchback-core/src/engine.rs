@@ -358,3 +358,6 @@ fn evidence(samples: &[Sample]) -> String {
     let seconds = last.map_or(0, |it| it.offset) / 1000;
     format!("{} looks in {seconds} s, the last: {seen}", samples.len())
 }
+
+#[cfg(test)]
+mod tests;
