@@ -166,21 +166,34 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
             }
             let turn = match next(&state) {
                 Next::Done(outcome) => return Ok(outcome),
-                Next::Write(record) => Ok(record),
+                Next::Write(record) => Ok(self.fact(record).await?),
                 Next::Start(step) => self.start(&state, step).await?,
                 Next::Apply(job) => self.apply(&state, job).await?,
                 Next::Verify => self.verify(&state).await,
                 Next::Retire(job) => self.retire(job).await?,
                 Next::Undo(job) => self.undo(&state, job).await?,
-                Next::Ask(job) => self.ask(job).await,
+                Next::Ask(job) => self.ask(job).await?,
             };
             fact = turn.unwrap_or_else(|failure| setback(&state, failure));
         }
     }
 
-    /// A wish to stop takes effect between two records, and only before the commit.
+    /// A commit is a claim about the target, which is ours to make only while it is ours to change.
+    async fn fact(&self, record: Fact<D>) -> Result<Fact<D>, Fenced> {
+        if matches!(record, Record::Committed) {
+            self.lease.hold(LEASE_HORIZON).await?;
+        }
+        Ok(record)
+    }
+
+    /// A wish to stop takes effect between two records, and only until the target has made the
+    /// update final: after a crash there, the way leads forward too.
     fn interrupted(&self, state: &StateOf<D>) -> Option<Fact<D>> {
-        let is_open = matches!(state.phase(), Phase::Forward | Phase::Sealing);
+        let is_open = match state.phase() {
+            Phase::Forward => true,
+            Phase::Sealing => !state.is_final(),
+            Phase::InDoubt | Phase::Backward { .. } | Phase::Retiring | Phase::Ended(_) => false,
+        };
         let back = Record::RollbackStarted { cause: Cause::Interrupted };
         (is_open && self.interrupt.is_asked()).then_some(back)
     }
@@ -193,8 +206,11 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         let is_first = state.plan().apply.first().is_some_and(|it| it.id == step.id);
         self.lease.hold(if is_first { SWITCH_HORIZON } else { LEASE_HORIZON }).await?;
         let before = match self.driver.precheck(&step.change).await {
+        let switch: Millis = state.plan().apply.iter().map(|it| it.limit).sum();
+        self.lease.hold(if is_first { switch } else { LEASE_HORIZON }).await?;
+        let before = match self.in_time(step, self.driver.precheck(&step.change)).await {
             Ok(before) => before,
-            Err(error) => return Ok(Err(failed(step, error))),
+            Err(failure) => return Ok(Err(failure)),
         };
         let at = self.clock.now();
         Ok(Ok(Record::StepStarted { step: step.id, before, at, settles_by: at + step.limit }))
@@ -236,14 +252,22 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         Ok(done.map(|receipt| Record::StepApplied { step: step.id, receipt }))
     }
 
-    /// Asks the target whether the last seal has made the update final there.
-    async fn ask(&self, (step, entry): JobOf<'_, D>) -> Result<Fact<D>, Cause> {
-        self.settle((step, entry)).await?;
-        let found = self.driver.precheck(&step.change).await.map_err(|it| failed(step, it))?;
-        Ok(match (found, entry.receipt.clone()) {
-            (Before::Present, receipt) => Record::StepApplied { step: step.id, receipt },
-            _ => Record::RollbackStarted { cause: Cause::Interrupted },
-        })
+    /// Asks the target whether the last seal has made the update final there. The barrier may use
+    /// force, so this needs the lease too.
+    async fn ask(&self, (step, entry): JobOf<'_, D>) -> Result<Result<Fact<D>, Cause>, Fenced> {
+        self.lease.hold(LEASE_HORIZON).await?;
+        if let Err(failure) = self.settle((step, entry)).await {
+            return Ok(Err(failure));
+        }
+        let found = self.in_time(step, self.driver.precheck(&step.change)).await;
+        Ok(found.map(|found| match found {
+            Before::Present => {
+                Record::StepApplied { step: step.id, receipt: entry.receipt.clone() }
+            }
+            Before::Absent | Before::Image(_) => {
+                Record::RollbackStarted { cause: Cause::Interrupted }
+            }
+        }))
     }
 
     /// Tries three times, since an undo that gives up leaves nothing running.
@@ -272,7 +296,11 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
     async fn settle(&self, (step, entry): JobOf<'_, D>) -> Result<(), Cause> {
         // A clock that was wrong when the step began never makes us wait longer than its limit.
         let patience = entry.settles_by.saturating_sub(self.clock.now()).min(step.limit);
-        self.driver.settle(&step.change, patience).await.map_err(|it| failed(step, it))
+        // Force takes no longer than the effect itself may.
+        let after = patience.saturating_add(step.limit);
+        let settled = self.within(after, self.driver.settle(&step.change, patience)).await;
+        let late = Err(TargetError::TimedOut { after });
+        settled.unwrap_or(late).map_err(|it| failed(step, it))
     }
 
     async fn verify(&self, state: &StateOf<D>) -> Result<Fact<D>, Cause> {
@@ -335,3 +363,6 @@ fn evidence(samples: &[Sample]) -> String {
     let seconds = last.map_or(0, |it| it.offset) / 1000;
     format!("{} looks in {seconds} s, the last: {seen}", samples.len())
 }
+
+#[cfg(test)]
+mod tests;

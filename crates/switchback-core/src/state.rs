@@ -115,8 +115,9 @@ impl<C: Clone, R: Clone> State<C, R> {
             | (StepAbandoned { .. }, Backward { .. }, Some(Stage), Some(Started | Applied))
             | (StepUndone { .. }, Backward { .. }, _, Some(Started | Applied))
             | (Interrupted, Backward { .. } | Retiring, ..) => self.phase.clone(),
-            (Interrupted, Forward | Sealing | InDoubt, ..)
-            | (Retried, Ended(Outcome::Stuck { cause: Cause::Interrupted, .. }), ..) => InDoubt,
+            (Interrupted, Forward | Sealing | InDoubt, ..) => InDoubt,
+            (Retried, Ended(Outcome::Stuck { cause: Cause::Interrupted, .. }), ..)
+                if self.is_whole() => InDoubt,
             (Verified { .. }, Forward, ..) if self.all_applied(Apply) => Sealing,
             (StepApplied { .. }, InDoubt, Some(Seal), Some(Started | Applied)) => Sealing,
             (Committed, Sealing, ..) if self.all_applied(Seal) => Retiring,
@@ -196,6 +197,17 @@ impl<C: Clone, R: Clone> State<C, R> {
             Some(_) if self.was_switched() => Outcome::RolledBack { cause },
             _ => Outcome::Failed { cause },
         }
+    }
+
+    /// Whether the last seal has made the update final on the target.
+    pub fn is_final(&self) -> bool {
+        let seal = self.plan.seal.last().and_then(|it| self.steps.get(&it.id));
+        seal.is_some_and(|it| it.progress == Progress::Applied)
+    }
+
+    /// Whether nothing was taken back yet. Once something was, no confirmation leads forward.
+    fn is_whole(&self) -> bool {
+        self.steps.values().all(|it| it.progress != Progress::Over)
     }
 
     fn all_applied(&self, last: Part) -> bool {
