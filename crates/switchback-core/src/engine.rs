@@ -205,9 +205,6 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
     ) -> Result<Result<Fact<D>, Cause>, Fenced> {
         let is_first = state.plan().apply.first().is_some_and(|it| it.id == step.id);
         self.lease.hold(if is_first { SWITCH_HORIZON } else { LEASE_HORIZON }).await?;
-        let before = match self.driver.precheck(&step.change).await {
-        let switch: Millis = state.plan().apply.iter().map(|it| it.limit).sum();
-        self.lease.hold(if is_first { switch } else { LEASE_HORIZON }).await?;
         let before = match self.in_time(step, self.driver.precheck(&step.change)).await {
             Ok(before) => before,
             Err(failure) => return Ok(Err(failure)),

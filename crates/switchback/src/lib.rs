@@ -7,5 +7,4 @@ pub mod display;
 pub mod exit_code;
 pub mod notice;
 pub mod printer;
-//! The parts of the `switchback` binary that stand on their own.
 pub mod store;
