@@ -1,2 +1,6 @@
 //! Placeholder.
+
+#[allow(dead_code, unused_imports, reason = "the commands that use it are written beside it")]
+mod config;
+
 fn main() {}
