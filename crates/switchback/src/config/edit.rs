@@ -143,7 +143,11 @@ fn descend<'a>(item: &'a mut Item, path: &[String]) -> Option<&'a mut Item> {
 }
 
 fn child<'a>(item: &'a mut Item, key: &str) -> Option<&'a mut Item> {
-    if item.is_table_like() { item.get_mut(key) } else { item.get_mut(key.parse::<usize>().ok()?) }
+    // Indexing a table by a missing key would leave an empty entry behind.
+    if item.is_table_like() {
+        return item.as_table_like_mut()?.get_mut(key);
+    }
+    item.get_mut(key.parse::<usize>().ok()?)
 }
 
 /// Puts a value at a path, making the tables on the way.
