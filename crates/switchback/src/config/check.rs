@@ -116,15 +116,14 @@ fn fill_in(node: &mut Node, lookup: &dyn Fn(&str) -> Option<String>) -> Result<(
                 Fix::set(&node.path, mended)
             };
             let problem = error.to_string();
-            Err(Fault { path: node.path.clone(), span: node.span.clone(), problem, fix })
+            Err(Fault { path: node.path.clone(), start: node.start, problem, fix })
         }
     }
 }
 
 fn check_text(node: &Node, takes: Type) -> Result<(), Fault> {
     let (Data::Text { raw, value }, path) = (&node.data, &node.path) else { return Ok(()) };
-    let fault =
-        |problem, fix| Err(Fault { path: path.clone(), span: node.span.clone(), problem, fix });
+    let fault = |problem, fix| Err(Fault { path: path.clone(), start: node.start, problem, fix });
     match takes {
         Type::Word(words) if !words.contains(&value.as_str()) => {
             let nearest = nearest(value, words.iter().copied());
@@ -166,7 +165,7 @@ fn wrong_type(node: &Node, takes: Type) -> Fault {
     let problem = format!("is {}; it takes {}", describe(&node.data), takes.describe());
     let guess = guess(node, takes).map(|value| Fix::set(&node.path, value));
     let fix = guess.unwrap_or_else(|| Fix::propose(&node.path));
-    Fault { path: node.path.clone(), span: node.span.clone(), problem, fix }
+    Fault { path: node.path.clone(), start: node.start, problem, fix }
 }
 
 fn describe(data: &Data) -> &'static str {
@@ -208,22 +207,21 @@ fn guess(node: &Node, takes: Type) -> Option<toml_edit::Value> {
 
 fn unknown_key(node: &Node, key: &str, present: &[String], takes: Type) -> Fault {
     let nearest = nearest(key, takes.rows().map(|row: &Row| row.key));
-    let (problem, fix) = match nearest {
-        Some(known) => (
-            format!("unknown key `{key}`; the nearest known one is `{known}`"),
-            if present.iter().any(|other| other == known) {
-                Fix::unset(&node.path)
-            } else {
-                Fix::rename(&node.path, known)
-            },
-        ),
-        None => {
-            let known: Vec<&str> = takes.rows().map(|row| row.key).collect();
-            let problem = format!("unknown key `{key}`; known are {}", known.join(", "));
-            (problem, Fix::unset(&node.path))
-        }
+    let (problem, fix) = if let Some(known) = nearest {
+        let both = present.iter().any(|other| other == known);
+        let fix = if both { Fix::unset(&node.path) } else { Fix::rename(&node.path, known) };
+        (format!("unknown key `{key}`; the nearest known one is `{known}`"), fix)
+    } else {
+        let known: Vec<&str> = takes.rows().map(|row| row.key).collect();
+        let problem = format!("unknown key `{key}`; known are {}", known.join(", "));
+        (problem, Fix::unset(&node.path))
     };
-    Fault { path: node.path.clone(), span: node.key_span.clone(), problem, fix }
+    Fault {
+        path: node.path.clone(),
+        start: node.key_span.clone().map(|span| span.start),
+        problem,
+        fix,
+    }
 }
 
 /// The nearest of some words, if one is near enough to have been meant.

@@ -86,7 +86,7 @@ pub(crate) fn serve(root: &Node) -> Result<Serve, Fault> {
         let path = below(&["serve".to_owned()], &["token_file"]);
         let problem = format!("is missing: {address} is reachable from outside, and needs tokens");
         let fix = Fix::propose(&path);
-        return Err(Fault { path, span: listen.span.clone(), problem, fix });
+        return Err(Fault { path, start: listen.start, problem, fix });
     }
     Ok(Serve { listen: address, token_file })
 }
@@ -132,7 +132,7 @@ pub(crate) fn notify(root: &Node) -> Result<BTreeMap<String, Notify>, Fault> {
             let path = below(&node.path, &["url"]);
             let problem = "is missing: url, command or smtp says where to".to_owned();
             let fix = Fix::propose(&path);
-            return Err(Fault { path, span: node.span.clone(), problem, fix });
+            return Err(Fault { path, start: node.start, problem, fix });
         };
         let on = node.get("on").map_or(&[][..], Node::elements);
         let on = on.iter().filter_map(|word| word.text().map(str::to_owned)).collect();

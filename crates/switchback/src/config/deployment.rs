@@ -108,7 +108,7 @@ pub(crate) fn deployment(
 
 /// A fault at a value.
 pub(crate) fn fault(node: &Node, problem: String, fix: Fix) -> Fault {
-    Fault { path: node.path.clone(), span: node.span.clone(), problem, fix }
+    Fault { path: node.path.clone(), start: node.start, problem, fix }
 }
 
 /// A path below another.
@@ -120,7 +120,7 @@ fn kind(home: &[String], node: &Node) -> Result<Kind, Fault> {
     let Some(kind) = node.get("kind") else {
         let path = below(home, &["kind"]);
         let problem = "is missing: container, git, compose or instance".to_owned();
-        return Err(Fault { fix: Fix::propose(&path), path, span: node.span.clone(), problem });
+        return Err(Fault { fix: Fix::propose(&path), path, start: node.start, problem });
     };
     let word = kind.text().unwrap_or_default();
     Kind::from_word(word).ok_or_else(|| {
@@ -137,7 +137,7 @@ fn of_kind(node: &Node, kind: Kind) -> Result<(), Fault> {
         Some(key) => {
             let path = below(&node.path, &[key]);
             let problem = format!("is missing: kind {} needs it", kind.word());
-            Err(Fault { fix: Fix::propose(&path), path, span: node.span.clone(), problem })
+            Err(Fault { fix: Fix::propose(&path), path, start: node.start, problem })
         }
     }
 }
@@ -188,7 +188,7 @@ fn container_name(name: &str, home: &[String], node: &Node) -> Result<String, Fa
         let path = below(home, &["container"]);
         let problem = format!("is missing: `{name}` cannot be the name of a container");
         let fix = Fix::set(&path, tidy_name(name));
-        return Err(Fault { path, span: node.span.clone(), problem, fix });
+        return Err(Fault { path, start: node.start, problem, fix });
     };
     let text = container.text().unwrap_or_default();
     if is_container_name(text) {
@@ -254,7 +254,7 @@ fn data(home: &[String], node: &Node) -> Result<DataSettings, Fault> {
                 let path = below(home, &["data", key]);
                 let problem = "is missing: policy `command` needs both `backup` and `restore`";
                 let (fix, problem) = (Fix::propose(&path), problem.to_owned());
-                return Err(Fault { path, span: node.span.clone(), problem, fix });
+                return Err(Fault { path, start: node.start, problem, fix });
             }
             (DataPolicy::Keep | DataPolicy::Snapshot, Some(node)) => {
                 let problem = format!("`{key}` is only run with data.policy = \"command\"");
@@ -293,7 +293,9 @@ fn run(node: &Node, folder: &Path, world: &dyn Surroundings) -> Result<Option<Ru
     let mut words = run.to_json();
     let Value::Object(table) = &mut words else { return Ok(None) };
     if let Some(Value::Array(lines)) = table.get_mut("environment") {
-        lines.iter_mut().for_each(|line| take_from_environment(line, world));
+        for line in lines {
+            take_from_environment(line, world);
+        }
     }
     let settings = RunSettings::parse(table, folder).map_err(|error| run_fault(run, error))?;
     let mut files = Vec::new();
@@ -331,9 +333,9 @@ fn take_from_environment(line: &mut Value, world: &dyn Surroundings) {
 /// Puts what the words of a service got wrong into terms of the file.
 fn run_fault(run: &Node, error: RunError) -> Fault {
     let keys: Vec<&str> = error.path.iter().map(String::as_str).collect();
-    let (last, above) = keys.split_last().map_or(("", &keys[..]), |(last, above)| (*last, above));
+    let (index, above) = keys.split_last().map_or(("", &keys[..]), |(last, above)| (*last, above));
     let list = run.find(above).filter(|node| matches!(node.data, Data::List(_)));
-    if let (Some(list), Ok(index)) = (list, last.parse::<usize>()) {
+    if let (Some(list), Ok(index)) = (list, index.parse::<usize>()) {
         let others: Vec<toml_edit::Value> = error.replacement.iter().filter_map(to_toml).collect();
         let element = list.elements().get(index).unwrap_or(list);
         let fix = Fix::replace_element(list, index, &others);

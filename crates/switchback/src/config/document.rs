@@ -12,8 +12,8 @@ pub(crate) struct Node {
     pub(crate) path: Vec<String>,
     /// Where its key stands, in bytes.
     pub(crate) key_span: Option<Range<usize>>,
-    /// Where it stands, in bytes.
-    pub(crate) span: Option<Range<usize>>,
+    /// Where it begins, in bytes.
+    pub(crate) start: Option<usize>,
     /// What it is.
     pub(crate) data: Data,
 }
@@ -58,30 +58,31 @@ fn table_node(path: Vec<String>, table: &dyn TableLike) -> Node {
             entries.push((key.to_owned(), node));
         }
     }
-    Node { path, key_span: None, span: None, data: Data::Table(entries) }
+    Node { path, key_span: None, start: None, data: Data::Table(entries) }
 }
 
 fn item_node(path: Vec<String>, item: &Item) -> Option<Node> {
-    let span = item.span();
+    let start = item.span().map(|span| span.start);
     let mut node = match item {
         Item::None => return None,
         Item::Value(value) => value_node(path, value),
         Item::Table(table) => table_node(path, table),
         Item::ArrayOfTables(tables) => {
             let nodes = tables.iter().enumerate().map(|(index, table)| Node {
-                span: table.span(),
+                start: table.span().map(|span| span.start),
                 ..table_node(element(&path, index), table)
             });
             let data = Data::List(nodes.collect());
-            Node { path, key_span: None, span: None, data }
+            Node { path, key_span: None, start: None, data }
         }
     };
-    node.span = span;
+    node.start = start;
     Some(node)
 }
 
 /// A single value.
 pub(crate) fn value_node(path: Vec<String>, value: &Value) -> Node {
+    let start = value.span().map(|span| span.start);
     let data = match value {
         Value::String(text) => {
             Data::Text { raw: text.value().clone(), value: text.value().clone() }
@@ -91,7 +92,7 @@ pub(crate) fn value_node(path: Vec<String>, value: &Value) -> Node {
         Value::Boolean(truth) => Data::Boolean(*truth.value()),
         Value::Datetime(date) => Data::Date(date.value().to_string()),
         Value::InlineTable(table) => {
-            return Node { span: value.span(), ..table_node(path, table) };
+            return Node { start, ..table_node(path, table) };
         }
         Value::Array(list) => {
             let nodes = list.iter().enumerate();
@@ -100,7 +101,7 @@ pub(crate) fn value_node(path: Vec<String>, value: &Value) -> Node {
             )
         }
     };
-    Node { path, key_span: None, span: value.span(), data }
+    Node { path, key_span: None, start, data }
 }
 
 fn element(path: &[String], index: usize) -> Vec<String> {
@@ -110,7 +111,7 @@ fn element(path: &[String], index: usize) -> Vec<String> {
 impl Node {
     /// An empty table.
     pub(crate) fn empty(path: Vec<String>) -> Self {
-        Self { path, key_span: None, span: None, data: Data::Table(Vec::new()) }
+        Self { path, key_span: None, start: None, data: Data::Table(Vec::new()) }
     }
 
     /// The value of a key, if this is a table that has it.
@@ -180,14 +181,15 @@ impl Node {
 }
 
 /// Line and column of a byte, counted from 1; columns are characters.
-pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+pub(crate) fn line_and_column(text: &str, offset: usize) -> (u32, u32) {
     let mut offset = offset.min(text.len());
     while !text.is_char_boundary(offset) {
         offset -= 1;
     }
     let before = &text[..offset];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).saturating_add(1);
+    (count(before.matches('\n').count()), count(before[line_start..].chars().count()))
 }
 
 /// A chain of keys as it is typed: `deployment."my app".image`.
@@ -209,7 +211,7 @@ mod tests {
         assert_eq!(ports.path, ["deployment", "web", "run", "ports"]);
         let second = &ports.elements()[1];
         assert_eq!(second.path[4], "1");
-        assert_eq!(line_and_column(text, second.span.clone().unwrap().start), (3, 20));
+        assert_eq!(line_and_column(text, second.start.unwrap()), (3, 20));
         let image = root.find(&["deployment", "web", "image"]).unwrap();
         assert_eq!(line_and_column(text, image.key_span.clone().unwrap().start), (2, 1));
     }

@@ -1,5 +1,7 @@
 //! Durations as people write them.
 
+use std::fmt::Write as _;
+
 use switchback_core::Millis;
 
 /// `500ms`, `90s`, `1h30m`: the way back from what the configuration says.
@@ -10,7 +12,7 @@ pub(crate) fn format_duration(duration_ms: Millis) -> String {
     for (unit, unit_ms) in units {
         let count = rest_ms / unit_ms;
         if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
+            let _infallible = write!(text, "{count}{unit}");
             rest_ms %= unit_ms;
         }
     }

@@ -222,9 +222,8 @@ fn rename(text: &str, path: &[String], name: &str) -> Result<String, EditError> 
         let root = document::parse(&text).map_err(EditError::NotToml)?;
         match root.find(&keys).map(|node| node.key_span.clone()) {
             Some(Some(span)) => text.replace_range(span, &name),
-            Some(None) => break,
             None if renamed > 0 => return Ok(text),
-            None => break,
+            Some(None) | None => break,
         }
     }
     Err(EditError::NotSet { path: dotted(path) })

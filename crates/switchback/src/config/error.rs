@@ -1,7 +1,6 @@
 //! What is wrong with a configuration, and how that is shown.
 
 use std::fmt::Write as _;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -13,7 +12,7 @@ use super::fix::Fix;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub(crate) struct ConfigError {
-    /// The key, as it is typed; FILE:LINE:COLUMN where the file is not TOML at all.
+    /// The key, as it is typed; `FILE:LINE:COLUMN` where the file is not TOML at all.
     pub(crate) field: String,
     /// Why it is wrong.
     pub(crate) problem: String,
@@ -22,9 +21,11 @@ pub(crate) struct ConfigError {
     /// The configuration file.
     pub(crate) file: PathBuf,
     /// Counted from 1.
-    pub(crate) line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u32>,
     /// Counted from 1, in characters.
-    pub(crate) column: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<u32>,
 }
 
 /// Something that is allowed and probably not meant.
@@ -80,7 +81,7 @@ fn list(places: &[String]) -> String {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fault {
     pub(crate) path: Vec<String>,
-    pub(crate) span: Option<Range<usize>>,
+    pub(crate) start: Option<usize>,
     pub(crate) problem: String,
     pub(crate) fix: Fix,
 }
@@ -88,7 +89,7 @@ pub(crate) struct Fault {
 impl Fault {
     /// For a report about the file with this text. `flag` is the path that `--config` named.
     pub(crate) fn report(self, file: &Path, text: &str, flag: Option<&Path>) -> ConfigError {
-        let at = self.span.map(|span| line_and_column(text, span.start));
+        let at = self.start.map(|start| line_and_column(text, start));
         ConfigError {
             field: dotted(&self.path),
             problem: self.problem,

@@ -1,7 +1,7 @@
 //! Every rule reports its field, and the command it prints clears it.
 
 use super::change::change_text;
-use super::fault_cases::{FAULTS, WARNINGS};
+use super::fault_cases::{Case, faults, warnings};
 use super::fix::Fix;
 use super::locate::tests::SmallWorld;
 use super::tests::location;
@@ -31,17 +31,17 @@ fn edit_of(command: &str) -> Fix {
 
 #[test]
 fn every_rule_names_its_field_and_its_problem() {
-    for (text, field, problem) in FAULTS {
+    for Case { text, field, says } in faults() {
         let error = parse(text).expect_err(text);
-        assert_eq!(error.field, *field, "{text}\n{error}");
-        assert!(error.problem.contains(problem), "{text}\n{error}");
+        assert_eq!(error.field, field, "{text}\n{error}");
+        assert!(error.problem.contains(says), "{text}\n{error}");
         assert!(error.line.is_some() && error.column.is_some(), "{text}");
     }
 }
 
 #[test]
 fn every_printed_command_clears_its_error() {
-    for (text, _, _) in FAULTS {
+    for Case { text, .. } in faults() {
         let error = parse(text).expect_err(text);
         let edit = edit_of(&error.fix_command);
         let changed = change_text(text, &edit, &location(), &SmallWorld::default())
@@ -60,8 +60,8 @@ fn every_printed_command_clears_its_error() {
 
 #[test]
 fn a_file_with_mistakes_is_right_after_its_commands() {
-    for (text, _, _) in FAULTS {
-        let mut text = (*text).to_owned();
+    for Case { text, .. } in faults() {
+        let mut text = text.to_owned();
         // Three is more than any of the files has.
         for _ in 0..3 {
             let Err(error) = parse(&text) else { break };
@@ -74,12 +74,12 @@ fn a_file_with_mistakes_is_right_after_its_commands() {
 
 #[test]
 fn every_warning_is_ended_by_its_command() {
-    for (text, field, message) in WARNINGS {
+    for Case { text, field, says } in warnings() {
         let warnings = parse(text).unwrap().warnings;
         assert_eq!(warnings.len(), 1, "{text}");
         let warning = &warnings[0];
-        assert_eq!(warning.field, *field);
-        assert!(warning.message.starts_with(message), "{}", warning.message);
+        assert_eq!(warning.field, field);
+        assert!(warning.message.starts_with(says), "{}", warning.message);
         let edit = edit_of(&warning.fix_command);
         let changed = change_text(text, &edit, &location(), &SmallWorld::default()).unwrap();
         assert_eq!(changed.warnings, [], "{text}\n{}", changed.text);

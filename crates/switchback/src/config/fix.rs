@@ -32,7 +32,7 @@ pub(crate) enum Fix {
         /// The file.
         file: std::path::PathBuf,
         /// Counted from 1.
-        line: usize,
+        line: u32,
     },
 }
 

@@ -57,7 +57,7 @@ fn one_source(node: &Node) -> Result<(), Fault> {
             let path = below(&node.path, &["hosts"]);
             let problem = "is missing: a fleet has hosts, hosts_file or hosts_command".to_owned();
             let fix = Fix::set(&path, toml_edit::Array::new());
-            Err(Fault { path, span: node.span.clone(), problem, fix })
+            Err(Fault { path, start: node.start, problem, fix })
         }
         [_, second, ..] => {
             let problem = "hosts come from one of hosts, hosts_file and hosts_command".to_owned();
@@ -114,11 +114,10 @@ fn hosts(
             }
             Some(host) => {
                 names.push(host.to_owned());
-                let full = format!("{fleet}/{host}");
-                let over = merge(merged, element);
-                if !element.entries().is_empty() {
-                    let checked = deployment(&full, &element.path, &over, folder, world)?;
-                    debug_assert_eq!(checked.host.as_deref(), Some(host));
+                // A host that is only named is the fleet's own table, which has been checked.
+                if matches!(element.data, Data::Table(_)) {
+                    let over = merge(merged, element);
+                    deployment(&format!("{fleet}/{host}"), &element.path, &over, folder, world)?;
                 }
                 continue;
             }

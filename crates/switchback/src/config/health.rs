@@ -47,13 +47,9 @@ fn probes(node: &Node) -> Result<Vec<ProbeSettings>, Fault> {
     }
     let mut probes = Vec::new();
     for element in list.elements() {
-        match probe(element)? {
-            Some(probe) => probes.push(probe),
-            None => {
-                let problem = "is no probe: it needs http, tcp or exec".to_owned();
-                return Err(fault(element, problem, Fix::unset(&element.path)));
-            }
-        }
+        let problem = || "is no probe: it needs http, tcp or exec".to_owned();
+        let no_probe = || fault(element, problem(), Fix::unset(&element.path));
+        probes.push(probe(element)?.ok_or_else(no_probe)?);
     }
     Ok(probes)
 }
@@ -65,11 +61,10 @@ fn probe(node: &Node) -> Result<Option<ProbeSettings>, Fault> {
         let problem = "a probe is one of http, tcp and exec; several go into [[health.probe]]";
         return Err(fault(second, problem.to_owned(), Fix::unset(&second.path)));
     }
-    if node.get("http").is_none() {
-        if let Some(key) = OF_HTTP.iter().find_map(|key| node.get(key)) {
-            let problem = "only a probe by http has it".to_owned();
-            return Err(fault(key, problem, Fix::unset(&key.path)));
-        }
+    let of_http = OF_HTTP.iter().find_map(|key| node.get(key));
+    if let Some(key) = of_http.filter(|_| node.get("http").is_none()) {
+        let problem = "only a probe by http has it".to_owned();
+        return Err(fault(key, problem, Fix::unset(&key.path)));
     }
     if let Some(url) = node.get("http") {
         return http(node, url).map(Some);
@@ -124,13 +119,12 @@ fn http(node: &Node, url: &Node) -> Result<ProbeSettings, Fault> {
 fn tcp(address: &Node) -> Result<ProbeSettings, Fault> {
     let text = address.text().unwrap_or_default();
     let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-    match port.and_then(|(_, port)| port.parse::<u16>().ok()).filter(|port| *port > 0) {
-        Some(_) => Ok(ProbeSettings::Tcp { address: text.to_owned() }),
-        None => {
-            let problem = format!("`{text}` is not HOST:PORT with a port from 1 to 65535");
-            Err(fault(address, problem, Fix::propose(&address.path)))
-        }
+    let port = port.and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_some_and(|port| port > 0) {
+        return Ok(ProbeSettings::Tcp { address: text.to_owned() });
     }
+    let problem = format!("`{text}` is not HOST:PORT with a port from 1 to 65535");
+    Err(fault(address, problem, Fix::propose(&address.path)))
 }
 
 fn is_web_address(text: &str) -> bool {

@@ -190,6 +190,26 @@ mod tests {
     }
 
     #[test]
+    fn the_text_of_one_container_reads_like_this() {
+        let text = init_text(Some(Path::new("/var/lib/switchback")), &[web()]);
+        let head: Vec<&str> = text.lines().take(11).collect();
+        assert_eq!(
+            head.join("\n"),
+            "# What Switchback updates here. `switchback config validate` checks this file,\n\
+             # `switchback config set KEY VALUE` changes it, `switchback plan NAME` shows an update.\n\
+             \n\
+             state = \"/var/lib/switchback\"\n\
+             \n\
+             [deployment.web]\n\
+             kind = \"container\"\n\
+             image = \"registry.example/acme/web:latest\"\n\
+             updates = \"manual\"    # off | manual | auto\n\
+             # published: 127.0.0.1:8080:80; a probe that asks more than a connection:\n\
+             # health.http = \"http://127.0.0.1:PORT/health\""
+        );
+    }
+
+    #[test]
     fn a_second_time_only_adds() {
         let first = init_text(None, &[web()]);
         assert_eq!(merge_found(&first, &[web()]).unwrap(), first);

@@ -62,9 +62,8 @@ fn mask_value(path: &mut Vec<String>, value: &mut Value) {
             let shown = match scalar.as_str() {
                 Some(text) if is_reference(text) => return,
                 Some(text) if secret && listed => pair(text),
-                Some(_) if secret => MASK.to_owned(),
+                _ if secret => MASK.to_owned(),
                 Some(text) => mask_url(text),
-                None if secret => MASK.to_owned(),
                 None => return,
             };
             if scalar.as_str() != Some(shown.as_str()) {
@@ -94,10 +93,9 @@ pub(crate) fn mask_url(text: &str) -> String {
         None => authority.to_owned(),
         Some((user, host)) => match user.split_once(':') {
             Some((user, password)) if !is_reference(password) => format!("{user}:{MASK}@{host}"),
-            Some(_) => authority.to_owned(),
             // A lone word before the @ is a token for a web server, and a user anywhere else.
             None if scheme.starts_with("http") && !is_reference(user) => format!("{MASK}@{host}"),
-            None => authority.to_owned(),
+            Some(_) | None => authority.to_owned(),
         },
     };
     let tail = match tail.split_once('?') {

@@ -27,11 +27,11 @@ const OF_HTTP: &[&str] = &["json", "version", "headers", "status"];
 fn gives_way(key: &str, deployment: &Node) -> bool {
     let has = |other: &&str| deployment.get(other).is_some();
     let others = ALTERNATIVES.iter().find(|group| group.contains(&key));
-    let replaced = |group: &&&[&str]| group.iter().filter(|other| **other != key).any(|o| has(&o));
-    if others.filter(replaced).is_some() && !has(&key) {
+    let replaced = |group: &&&[&str]| group.iter().filter(|other| **other != key).any(has);
+    if others.as_ref().is_some_and(replaced) && !has(&key) {
         return true;
     }
-    OF_HTTP.contains(&key) && ["tcp", "exec", "probe"].iter().any(|other| has(&other))
+    OF_HTTP.contains(&key) && ["tcp", "exec", "probe"].iter().any(has)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub(crate) fn name(name: &str, node: &Node) -> Result<(), Fault> {
     let problem = format!("`{name}` cannot be a name: letters, digits, `.`, `-` and `_` can");
     let short: String = tidy_name(name).chars().take(MOST_LETTERS).collect();
     Err(Fault {
-        span: node.key_span.clone(),
+        start: node.key_span.clone().map(|span| span.start),
         ..fault(node, problem, Fix::rename(&node.path, &short))
     })
 }
@@ -47,17 +47,14 @@ pub(crate) fn with_template(root: &Node, node: &Node) -> Result<Node, Fault> {
     let Some(named) = node.get("template") else { return Ok(node.clone()) };
     let wanted = named.text().unwrap_or_default();
     let templates = by_name(root, "template");
-    match templates.iter().find(|(name, _)| *name == wanted) {
-        Some((_, template)) => Ok(merge(template, node)),
-        None => {
-            let known = templates.iter().map(|(name, _)| *name);
-            let fix = match super::check::nearest(wanted, known) {
-                Some(near) => Fix::set(&named.path, near),
-                None => Fix::unset(&named.path),
-            };
-            Err(fault(named, format!("there is no template `{wanted}`"), fix))
-        }
+    if let Some((_, template)) = templates.iter().find(|(name, _)| *name == wanted) {
+        return Ok(merge(template, node));
     }
+    let fix = match super::check::nearest(wanted, templates.iter().map(|(name, _)| *name)) {
+        Some(near) => Fix::set(&named.path, near),
+        None => Fix::unset(&named.path),
+    };
+    Err(fault(named, format!("there is no template `{wanted}`"), fix))
 }
 
 /// One published port, and the element of the list that says it.
@@ -109,10 +106,13 @@ fn same_container(built: &[(Deployment, Node)]) -> Result<(), Fault> {
             let problem = format!("container `{name}` is already that of {}", earlier.name);
             let taken: BTreeSet<String> =
                 built.iter().filter_map(|(made, _)| container(made)).collect();
-            let free = (2..).map(|number| format!("{name}-{number}")).find(|n| !taken.contains(n));
+            // Of one more name than there are containers one is free.
+            let free = (2..taken.len() + 3)
+                .map(|number| format!("{name}-{number}"))
+                .find(|name| !taken.contains(name));
             let fix = Fix::set(&path, free.unwrap_or(name));
-            let span = node.get("container").or(Some(node)).and_then(|node| node.span.clone());
-            return Err(Fault { path, span, problem, fix });
+            let start = node.get("container").unwrap_or(node).start;
+            return Err(Fault { path, start, problem, fix });
         }
     }
     Ok(())
