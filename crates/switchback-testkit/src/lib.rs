@@ -1,1 +1,16 @@
-//! Placeholder.
+//! What Switchback is tested with: a fake world that goes on without its callers, faults, a clock
+//! that stands still, a journal that can be cut, a lease that can be lost.
+
+pub mod clock;
+pub mod engine;
+pub mod faults;
+pub mod journal;
+pub mod lease;
+pub mod world;
+
+pub use clock::VirtualClock;
+pub use engine::{Answer, Engine, Refusal, Request};
+pub use faults::{Effect, Event, Fault, Reply};
+pub use journal::MemoryJournal;
+pub use lease::FakeLease;
+pub use world::World;
