@@ -30,8 +30,12 @@ type JobOf<'a, D> = Job<'a, <D as Target>::Change, <D as Driver>::Receipt>;
 /// two seconds, so the second try comes after one and the third after six.
 const UNDO_PAUSES: [Millis; 2] = [1_000, 5_000];
 
-/// More than the time between two looks at the lease inside the switch can ever be.
+/// An effect that is sent must reach the target while the lease still lasts.
 const LEASE_HORIZON: Millis = 1_000;
+
+/// Asked before the switch, so that the lease is renewed there and not between stop and start: the
+/// usual stop takes at most ten seconds, and a renewal in the middle is harmless but costs time.
+const SWITCH_HORIZON: Millis = 20_000;
 
 /// A wish to stop: everything uncommitted goes back.
 #[derive(Debug, Clone)]
@@ -199,10 +203,8 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         state: &StateOf<D>,
         step: &Step<D::Change>,
     ) -> Result<Result<Fact<D>, Cause>, Fenced> {
-        // Inside the switch the lease is known to last: asking for more costs downtime.
         let is_first = state.plan().apply.first().is_some_and(|it| it.id == step.id);
-        let switch: Millis = state.plan().apply.iter().map(|it| it.limit).sum();
-        self.lease.hold(if is_first { switch } else { LEASE_HORIZON }).await?;
+        self.lease.hold(if is_first { SWITCH_HORIZON } else { LEASE_HORIZON }).await?;
         let before = match self.in_time(step, self.driver.precheck(&step.change)).await {
             Ok(before) => before,
             Err(failure) => return Ok(Err(failure)),
@@ -333,7 +335,10 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
     fn report_probe(&self, seen: Option<&Seen>) {
         let message = seen.map_or_else(|| "no answer in time".to_owned(), Seen::summary);
         let ready = seen.is_some_and(|it| it.running && it.probes.iter().all(|it| it.ready));
-        self.reporter.send(self.clock.now(), EventKind::Probe { ready, message });
+        self.reporter.send(
+            self.clock.now(),
+            EventKind::Probe { ready, message, streak: None, streak_needed: None },
+        );
     }
 }
 

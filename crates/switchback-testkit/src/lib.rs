@@ -1,10 +1,13 @@
 //! What Switchback is tested with: a fake world that goes on without its callers, faults, a clock
 //! that stands still, a journal that can be cut, a lease that can be lost.
+//!
+//! `lab` reaches the real engine and registries that `scripts/lab up` has started.
 
 pub mod clock;
 pub mod engine;
 pub mod faults;
 pub mod journal;
+pub mod lab;
 pub mod lease;
 pub mod world;
 

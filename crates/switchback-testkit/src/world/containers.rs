@@ -93,6 +93,7 @@ impl Inner {
         };
         for port in &ports {
             if self.containers.iter().any(|it| holds(it, port)) {
+                self.containers[at].exit_code = 128;
                 let message = format!("Bind for 0.0.0.0:{port} failed: port is already allocated");
                 return Err(refused(500, message));
             }
@@ -124,8 +125,13 @@ impl Inner {
             (Status::Paused, Status::Running)
         };
         if container.status != from {
-            let verb = if freeze { "is not running, or paused" } else { "is not paused" };
-            return Err(refused(409, format!("Container {} {verb}", container.id)));
+            // The engine's own answers differ here, and so do ours.
+            let (status, problem) = match (freeze, container.status) {
+                (true, Status::Paused) => (409, "already paused"),
+                (true, _) => (409, "not running"),
+                (false, _) => (500, "not paused"),
+            };
+            return Err(refused(status, format!("Container {} is {problem}", container.id)));
         }
         container.status = to;
         Ok(Answer::Done)
@@ -133,6 +139,10 @@ impl Inner {
 
     pub(super) fn rename(&mut self, key: &str, name: &str) -> Answered {
         let at = self.position(key)?;
+        if self.containers[at].name == name {
+            let message = "Renaming a container with the same name as its current name";
+            return Err(refused(400, message));
+        }
         self.assert_free(name)?;
         name.clone_into(&mut self.containers[at].name);
         Ok(Answer::Done)

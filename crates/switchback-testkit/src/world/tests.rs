@@ -69,6 +69,44 @@ async fn gives_up(world: &World, request: Request) {
     }
 }
 
+/// Each status as a Docker engine of API 1.41 was seen to give it, in this order.
+#[tokio::test]
+async fn it_answers_as_an_engine_was_seen_to() {
+    let world = world(RestartPolicy::No).await;
+    let pause = || Request::Pause { container: "web".into() };
+    let unpause = || Request::Unpause { container: "web".into() };
+    let untag = Request::RemoveImage { reference: "shop/web:1".into() };
+    let seen = [
+        (create("web"), 409),
+        (create("-"), 400),
+        (create("web-2"), 200),
+        (rename("web-2", "web"), 409),
+        (rename("web-2", "web-2"), 400),
+        (Request::Pause { container: "web-2".into() }, 409),
+        (start("web"), 304),
+        (start("web-2"), 500),
+        (unpause(), 500),
+        (pause(), 200),
+        (pause(), 409),
+        (start("web"), 409),
+        (start("web-2"), 500),
+        (stop("web"), 200),
+        (stop("web"), 304),
+        (start("web"), 200),
+        (remove("web", false), 409),
+        (stop("web-2"), 304),
+        (untag, 409),
+        (start("nobody"), 404),
+        (remove("web", true), 200),
+    ];
+    for (request, expected) in seen {
+        let line = request.line();
+        assert_eq!(status(&world, request).await, expected, "{line}");
+    }
+    let Ok(Answer::Container(left)) = world.call(inspect("web-2")).await else { panic!("gone") };
+    assert_eq!((left.status, left.exit_code), (Status::Created, 128));
+}
+
 #[tokio::test]
 async fn what_holds_already_is_answered_304() {
     let world = world(RestartPolicy::No).await;
