@@ -5,6 +5,7 @@ mod data;
 mod owners;
 mod ports;
 
+pub use self::data::lost_paths;
 use serde::Serialize;
 use serde_json::{Value, json};
 use switchback_core::PlanError;

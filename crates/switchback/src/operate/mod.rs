@@ -8,8 +8,10 @@
 pub mod adopt;
 pub mod connect;
 pub mod downtime;
+pub mod drive;
 pub mod execute;
 pub mod journal;
+pub mod plan_document;
 pub mod prepare;
 pub mod recover;
 pub mod report;

@@ -172,13 +172,12 @@ async fn incoming(
     let local = local_image(&target.image);
     let head = around.registry.head(reference).await;
     let mut detection = detect(reference, &local, head.as_deref(), None);
-    let mut resolved = None;
     if detection == Detection::NeedsResolve
         && let Ok(head) = &head
     {
         let exact = reference.with_digest(head);
-        resolved = Some(around.registry.resolve(&exact, &local.platform()).await?);
-        detection = detect(reference, &local, Ok(head.as_str()), resolved.as_ref());
+        let resolved = around.registry.resolve(&exact, &local.platform()).await?;
+        detection = detect(reference, &local, Ok(head.as_str()), Some(&resolved));
     }
     match detection {
         Detection::UpToDate => Ok(as_it_is(observed, reference)),
