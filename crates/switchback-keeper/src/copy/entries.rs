@@ -106,7 +106,6 @@ impl Copier<'_> {
             }
             None => make_directory(item)?,
         }
-        self.progress.advance(0);
         Ok(Next::Into)
     }
 
@@ -256,6 +255,8 @@ impl Visitor for Copier<'_> {
             return Ok(Next::Pass);
         }
         self.copied.files += 1;
+        // A million empty files are progress too.
+        self.progress.advance(0);
         match found.kind {
             FileType::Directory => self.directory(item),
             FileType::RegularFile => {
