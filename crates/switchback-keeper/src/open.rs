@@ -20,6 +20,11 @@ pub fn file(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     quietly(parent, name, OFlags::NONBLOCK)
 }
 
+/// Opens a regular file below `parent` for reading and writing.
+pub fn file_to_correct(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+    quietly(parent, name, OFlags::RDWR | OFlags::NONBLOCK)
+}
+
 /// Opens the directory `path` below `root`, step by step because it may be longer than the kernel
 /// takes at once; `None` where there is no such directory.
 pub fn below(root: BorrowedFd<'_>, path: &[u8]) -> Result<Option<OwnedFd>, Errno> {
