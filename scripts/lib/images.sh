@@ -66,13 +66,17 @@ ledger_layer() {
 # publish_ledger REPOSITORY:TAG NAME=VALUE...: prints the digest. Call ledger_up first.
 publish_ledger() { "$STATIC_BIN/lab_publish" ledger "$@" || die "the image $1 could not be published"; }
 
-# publish_ledger_version REPOSITORY:TAG VERSION: the releases that the demo goes through.
+# publish_ledger_version REPOSITORY:TAG VERSION [NAME=VALUE...]: the releases that the demo goes through.
 publish_ledger_version() {
-    case $2 in
-    1.0.0) publish_ledger "$1" LEDGER_VERSION=1.0.0 ;;
-    2.0.0) publish_ledger "$1" LEDGER_VERSION=2.0.0 LEDGER_MIGRATE=add-column ;;
+    local reference=$1 version=$2
+    shift 2
+    case $version in
+    1.0.0) set -- "$@" LEDGER_MIGRATE=none ;;
+    2.0.0) set -- "$@" LEDGER_MIGRATE=add-column ;;
     # Drops a column that the earlier ones need, and is never healthy: only a way back that brings
     # the data along gets the service running again.
-    3.0.0) publish_ledger "$1" LEDGER_VERSION=3.0.0 LEDGER_MIGRATE=drop-column LEDGER_HEALTH=never ;;
+    3.0.0) set -- "$@" LEDGER_MIGRATE=drop-column LEDGER_HEALTH=never ;;
+    *) die "there is no ledger $version" ;;
     esac
+    publish_ledger "$reference" "LEDGER_VERSION=$version" "$@"
 }
