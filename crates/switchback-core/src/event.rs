@@ -70,6 +70,12 @@ pub enum EventKind {
         ready: bool,
         /// What was seen.
         message: String,
+        /// How many looks in a row were good, this one included, if the gate counts them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        streak: Option<u32>,
+        /// How many in a row it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        streak_needed: Option<u32>,
     },
     /// Something that a person should know and that stops nothing.
     Warning {

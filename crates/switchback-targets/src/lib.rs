@@ -1,3 +1,7 @@
 //! What Switchback can update, one kind a module.
 
 pub mod container;
+pub mod engine_api;
+pub mod keeper;
+pub mod probe;
+pub mod registry;

@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! The program `switchback`.
+
+fn main() {
+    let _was_asked = switchback::notice::refresh_if_asked();
+}

@@ -1,0 +1,258 @@
+//! From probe samples to a verdict.
+//!
+//! Ready means ready: every probe, a run of consecutive successes of one process before a deadline,
+//! then a window in which neither its restart count nor its process id moves. Without evidence the
+//! verdict is never "healthy".
+
+use std::future::Future;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cause, Millis};
+
+/// Looks at the service once.
+pub trait HealthGate: Send + Sync {
+    /// One look, at all that is configured. It ends within the policy's patience.
+    fn probe(&self) -> impl Future<Output = Seen> + Send;
+}
+
+/// What one look saw.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Seen {
+    /// Whether its process runs.
+    pub running: bool,
+    /// How often it has been restarted.
+    pub restarts: u32,
+    /// Its process id; 0 where nothing runs.
+    pub pid: u32,
+    /// Its exit code, if it has ended and nothing will start it again.
+    pub exited: Option<i64>,
+    /// Whether the kernel killed it for its memory.
+    pub out_of_memory: bool,
+    /// Each probe in the order of the configuration.
+    pub probes: Vec<ProbeSeen>,
+    /// The version that the application reports.
+    pub version: Option<String>,
+}
+
+/// What one probe saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeSeen {
+    /// Which probe: its kind and its address.
+    pub probe: String,
+    /// Whether it found the service ready.
+    pub ready: bool,
+    /// What it saw, in words.
+    pub detail: String,
+}
+
+impl Seen {
+    /// What was seen, for people: the first thing that is wrong, or the first probe's words.
+    pub fn summary(&self) -> String {
+        if let Some(code) = self.exited {
+            return format!("it has ended with exit code {code}");
+        }
+        if !self.running {
+            return "it is not running".to_owned();
+        }
+        let wrong = self.probes.iter().find(|it| !it.ready).or(self.probes.first());
+        wrong.map_or_else(|| "it is running".to_owned(), |it| it.detail.clone())
+    }
+
+    fn is_ready(&self) -> bool {
+        self.running && self.probes.iter().all(|it| it.ready)
+    }
+}
+
+/// One look at the service, `offset` milliseconds after the gate began. A probe that hung has seen
+/// nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// When.
+    pub offset: Millis,
+    /// What, unless it hung.
+    pub seen: Option<Seen>,
+}
+
+/// What the samples so far say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Proven.
+    Healthy,
+    /// Look again.
+    Undecided,
+    /// Not to be kept.
+    Unhealthy(Cause),
+}
+
+/// How a version proves itself. Times in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatePolicy {
+    /// Between two looks.
+    pub interval: Millis,
+    /// How long one look may take.
+    pub patience: Millis,
+    /// Consecutive good looks at one process that make it ready.
+    pub streak: usize,
+    /// How long it may take to become ready.
+    pub deadline: Millis,
+    /// How long the process must then stay ready, and stay the same.
+    pub window: Millis,
+    /// What is expected of the new version besides.
+    pub expect: Expectation,
+    /// How the old version was before, if there was one. A way back is held to no more.
+    pub baseline: Option<Baseline>,
+}
+
+/// What is expected of the new version besides its probes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Expectation {
+    /// The version that it must report, if it reports one.
+    pub version: Option<String>,
+    /// It is healthy when it has ended with exit code 0.
+    pub one_shot: bool,
+    /// It was not running and is not started; nothing can be proven.
+    pub stopped: bool,
+}
+
+/// How the old version was before the switch, probe by probe.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Whether it ran.
+    pub running: bool,
+    /// Its probes, in the order of the configuration.
+    pub probes: Vec<ProbeSeen>,
+}
+
+impl Baseline {
+    /// Whether all was well.
+    pub fn is_healthy(&self) -> bool {
+        self.running && self.probes.iter().all(|it| it.ready)
+    }
+}
+
+/// Which version is being judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// The new one, by everything.
+    New,
+    /// The old one on the way back, by what it was before.
+    Old,
+}
+
+impl GatePolicy {
+    /// Whether a way back has anything to prove: an old version that did not run stays as it was.
+    pub fn proves_the_way_back(&self) -> bool {
+        self.baseline.as_ref().is_some_and(|it| it.running)
+    }
+
+    /// Judges the samples so far. The caller probes, sleeps, and asks again.
+    pub fn judge(&self, who: Judged, samples: &[Sample]) -> Verdict {
+        if who == Judged::New && (self.expect.stopped || self.expect.one_shot) {
+            return self.judge_without_a_service(samples);
+        }
+        let is_ready = |it: &Sample| it.seen.as_ref().is_some_and(|it| self.is_ready(who, it));
+        let streak = self.streak.max(1); // Without evidence, nothing is healthy.
+        let mut runs = samples.windows(streak);
+        let begun =
+            runs.position(|run| run.iter().all(|it| is_ready(it) && !has_moved(&run[0], it)));
+        let now = samples.last().map_or(0, |it| it.offset);
+        let window = &samples[begun.map_or(samples.len(), |it| it + streak - 1)..];
+        if let Some(cause) = self.fatal(who, samples) {
+            return Verdict::Unhealthy(cause);
+        }
+        match window.first() {
+            Some(first) if window.iter().any(|it| has_moved(first, it)) => {
+                Verdict::Unhealthy(Cause::Restarted { seen: restarts(samples) })
+            }
+            Some(first) if window.iter().all(is_ready) && now - first.offset >= self.window => {
+                Verdict::Healthy
+            }
+            Some(_) if now < self.deadline + self.window => Verdict::Undecided,
+            None if now < self.deadline => Verdict::Undecided,
+            _ => Verdict::Unhealthy(Cause::NeverReady { seen: last_words(samples) }),
+        }
+    }
+
+    /// What no waiting can mend: it has ended for good, or it is ready as another version.
+    fn fatal(&self, who: Judged, samples: &[Sample]) -> Option<Cause> {
+        let last = samples.last()?.seen.as_ref()?;
+        if let Some(code) = last.exited {
+            return Some(Cause::Exited { code, out_of_memory: last.out_of_memory });
+        }
+        let expected = self.expect.version.as_ref().filter(|_| who == Judged::New)?;
+        let recent = samples.len().checked_sub(self.streak.max(1))?;
+        let wrong = |it: &Sample| {
+            let seen = it.seen.as_ref()?;
+            let found = seen.version.as_ref().filter(|it| !same_version(expected, it))?;
+            seen.is_ready().then(|| found.clone())
+        };
+        let found: Option<Vec<String>> = samples[recent..].iter().map(wrong).collect();
+        let found = found?.pop()?;
+        Some(Cause::VersionMismatch { expected: expected.clone(), found })
+    }
+
+    fn judge_without_a_service(&self, samples: &[Sample]) -> Verdict {
+        let Some(last) = samples.last() else { return Verdict::Undecided };
+        match last.seen.as_ref() {
+            Some(seen) if self.expect.stopped && !seen.running => Verdict::Healthy,
+            Some(Seen { exited: Some(0), out_of_memory: false, .. }) => Verdict::Healthy,
+            Some(Seen { exited: Some(code), out_of_memory, .. }) => {
+                Verdict::Unhealthy(Cause::Exited { code: *code, out_of_memory: *out_of_memory })
+            }
+            _ if last.offset < self.deadline => Verdict::Undecided,
+            _ => Verdict::Unhealthy(Cause::NeverReady { seen: last_words(samples) }),
+        }
+    }
+
+    fn is_ready(&self, who: Judged, seen: &Seen) -> bool {
+        match (who, &self.baseline) {
+            (Judged::New, _) => {
+                let expected = self.expect.version.as_ref();
+                let version = expected.zip(seen.version.as_ref());
+                seen.is_ready() && version.is_none_or(|(expected, it)| same_version(expected, it))
+            }
+            (Judged::Old, Some(before)) => {
+                let probes = before.probes.iter().zip(&seen.probes);
+                seen.running && probes.into_iter().all(|(before, now)| now.ready || !before.ready)
+            }
+            (Judged::Old, None) => seen.running,
+        }
+    }
+}
+
+/// Whether a sample shows another process than `first` did.
+fn has_moved(first: &Sample, it: &Sample) -> bool {
+    let process = |it: &Sample| it.seen.as_ref().map(|it| (it.restarts, it.pid));
+    it.seen.is_some() && process(it) != process(first)
+}
+
+/// `1.4.2`, `v1.4.2`; people write both. A commit is compared by a prefix of at least seven.
+pub fn same_version(expected: &str, found: &str) -> bool {
+    let plain = |it: &str| it.trim().trim_start_matches(['v', 'V']).to_owned();
+    let (expected, found) = (plain(expected), plain(found));
+    let is_commit = |it: &str| it.len() >= 7 && it.bytes().all(|it| it.is_ascii_hexdigit());
+    let prefix = |a: &str, b: &str| is_commit(a) && is_commit(b) && a.starts_with(b);
+    expected == found || prefix(&expected, &found) || prefix(&found, &expected)
+}
+
+fn restarts(samples: &[Sample]) -> String {
+    let count =
+        |it: Option<&Sample>| it.and_then(|it| it.seen.as_ref()).map_or(0, |it| it.restarts);
+    let moved = count(samples.last()).saturating_sub(count(samples.first()));
+    match moved {
+        0 => "its process was replaced within the stability window".to_owned(),
+        1 => "it was restarted once within the stability window".to_owned(),
+        more => format!("it was restarted {more} times"),
+    }
+}
+
+fn last_words(samples: &[Sample]) -> String {
+    let last = samples.last().and_then(|it| it.seen.as_ref());
+    last.map_or_else(|| "no answer within the probe's time".to_owned(), Seen::summary)
+}
+
+#[cfg(test)]
+#[path = "gate/tests.rs"]
+mod tests;

@@ -1,0 +1,135 @@
+//! The gate, sample by sample.
+
+use super::*;
+
+const POLICY: GatePolicy = GatePolicy {
+    interval: 500,
+    patience: 5_000,
+    streak: 3,
+    deadline: 60_000,
+    window: 10_000,
+    expect: Expectation { version: None, one_shot: false, stopped: false },
+    baseline: None,
+};
+
+fn seen(ready: bool) -> Seen {
+    let probe = ProbeSeen { probe: "http".into(), ready, detail: "HTTP 500".into() };
+    Seen { running: true, pid: 42, probes: vec![probe], ..Seen::default() }
+}
+
+/// Looks every half second at what `at` shows, until the gate has decided.
+fn judge(
+    policy: &GatePolicy,
+    who: Judged,
+    at: impl Fn(Millis) -> Option<Seen>,
+) -> (Millis, Verdict) {
+    let mut samples = Vec::new();
+    for offset in (0..).step_by(500) {
+        samples.push(Sample { offset, seen: at(offset) });
+        match policy.judge(who, &samples) {
+            Verdict::Undecided => assert!(offset < 200_000, "the gate never decides"),
+            verdict => return (offset, verdict),
+        }
+    }
+    unreachable!("the loop has no end")
+}
+
+#[test]
+fn three_good_looks_and_ten_quiet_seconds_are_healthy() {
+    assert_eq!(judge(&POLICY, Judged::New, |_| Some(seen(true))), (11_000, Verdict::Healthy));
+}
+
+#[test]
+fn a_service_that_never_answers_is_unhealthy_at_the_deadline() {
+    let (at, verdict) = judge(&POLICY, Judged::New, |_| Some(seen(false)));
+    assert_eq!(at, 60_000);
+    assert_eq!(verdict, Verdict::Unhealthy(Cause::NeverReady { seen: "HTTP 500".into() }));
+}
+
+#[test]
+fn probes_that_hang_are_no_evidence() {
+    let (at, verdict) = judge(&POLICY, Judged::New, |_| None);
+    assert_eq!(at, 60_000);
+    assert!(matches!(verdict, Verdict::Unhealthy(Cause::NeverReady { .. })));
+}
+
+#[test]
+fn a_crash_in_the_window_is_unhealthy_at_once() {
+    let crash = |at| {
+        let restarts = u32::from(at >= 8_000);
+        Some(Seen { restarts, pid: 42 + restarts, ..seen(true) })
+    };
+    let (at, verdict) = judge(&POLICY, Judged::New, crash);
+    assert_eq!(at, 8_000);
+    assert!(matches!(verdict, Verdict::Unhealthy(Cause::Restarted { .. })));
+}
+
+#[test]
+fn crashes_before_it_is_ready_are_forgiven_until_the_deadline() {
+    let slow = |at: Millis| {
+        let restarts = u32::try_from(at.min(20_000) / 5_000).unwrap();
+        Some(Seen { restarts, pid: restarts, ..seen(at >= 20_000) })
+    };
+    assert_eq!(judge(&POLICY, Judged::New, slow), (31_000, Verdict::Healthy));
+}
+
+#[test]
+fn a_flapping_service_is_never_healthy() {
+    let (_, verdict) = judge(&POLICY, Judged::New, |at| Some(seen(at / 2_000 % 2 == 0)));
+    assert!(matches!(verdict, Verdict::Unhealthy(Cause::NeverReady { .. })));
+}
+
+#[test]
+fn a_process_that_ended_for_good_is_not_waited_for() {
+    let ended =
+        |_| Some(Seen { running: false, exited: Some(137), out_of_memory: true, ..seen(false) });
+    let (at, verdict) = judge(&POLICY, Judged::New, ended);
+    assert_eq!(at, 0);
+    assert_eq!(verdict, Verdict::Unhealthy(Cause::Exited { code: 137, out_of_memory: true }));
+}
+
+#[test]
+fn another_version_than_the_target_is_a_mismatch() {
+    let expect = Expectation { version: Some("2.0.0".into()), ..Expectation::default() };
+    let policy = GatePolicy { expect, ..POLICY };
+    let found = |it: &str| Some(Seen { version: Some(it.into()), ..seen(true) });
+    let (at, verdict) = judge(&policy, Judged::New, |_| found("1.0.0"));
+    assert_eq!(at, 1_000);
+    let mismatch = Cause::VersionMismatch { expected: "2.0.0".into(), found: "1.0.0".into() };
+    assert_eq!(verdict, Verdict::Unhealthy(mismatch));
+    assert_eq!(judge(&policy, Judged::New, |_| found("v2.0.0")).1, Verdict::Healthy);
+}
+
+#[test]
+fn a_one_shot_is_healthy_when_it_has_ended_with_0() {
+    let policy =
+        GatePolicy { expect: Expectation { one_shot: true, ..Expectation::default() }, ..POLICY };
+    let ends = |code| {
+        move |at| {
+            let exited = (at >= 3_000).then_some(code);
+            Some(Seen { running: exited.is_none(), exited, ..Seen::default() })
+        }
+    };
+    assert_eq!(judge(&policy, Judged::New, ends(0)), (3_000, Verdict::Healthy));
+    assert!(matches!(
+        judge(&policy, Judged::New, ends(2)).1,
+        Verdict::Unhealthy(Cause::Exited { .. })
+    ));
+}
+
+#[test]
+fn the_way_back_is_held_to_what_was_before_and_no_more() {
+    let ill = Baseline { running: true, probes: seen(false).probes };
+    let policy = GatePolicy { baseline: Some(ill), ..POLICY };
+    assert_eq!(judge(&policy, Judged::Old, |_| Some(seen(false))).1, Verdict::Healthy);
+    let well = Baseline { running: true, probes: seen(true).probes };
+    let policy = GatePolicy { baseline: Some(well), ..POLICY };
+    assert!(matches!(judge(&policy, Judged::Old, |_| Some(seen(false))).1, Verdict::Unhealthy(_)));
+}
+
+#[test]
+fn commits_are_compared_by_a_prefix_of_seven() {
+    assert!(same_version("0123456789abcdef", "0123456"));
+    assert!(!same_version("0123456789abcdef", "012345"));
+    assert!(!same_version("1.2.3", "1.2"));
+}

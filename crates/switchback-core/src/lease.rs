@@ -1,0 +1,43 @@
+//! One writer per target.
+//!
+//! A lease belongs to the target, not to our name for it. Its holder measures it on a clock that
+//! goes on in suspend; who takes it over has watched it go unrenewed for its whole length.
+
+use std::future::Future;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Fenced, Millis};
+
+/// The right to change one target.
+pub trait Lease: Send + Sync {
+    /// Returns once we are known to hold the lease for at least `horizon` more milliseconds.
+    /// Asked before each effect. Inside the switch it answers from the local clock alone.
+    fn hold(&self, horizon: Millis) -> impl Future<Output = Result<(), Fenced>> + Send;
+}
+
+/// Who holds a lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The user who started the operation.
+    pub user: String,
+    /// The host that it runs on.
+    pub host: String,
+    /// The process there.
+    pub pid: u32,
+    /// The store that has its journal.
+    pub store: String,
+    /// The operation.
+    pub operation: String,
+    /// When it was taken, in milliseconds since the epoch.
+    pub since: Millis,
+    /// Raised by one with every change of hands, so that a late holder is told apart.
+    pub generation: u64,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { user, host, pid, operation, .. } = self;
+        write!(f, "{user}@{host} (process {pid}, operation {operation})")
+    }
+}

@@ -1,0 +1,199 @@
+//! What is kept with the target: who owns it, what runs, and every release that one can go back to.
+//!
+//! One file, written in one piece by rename, so that a reader finds the state before a commit or
+//! the one after it and nothing between. It holds inspects with environments, which are secret: it
+//! lies on the engine, where `docker inspect` shows them anyhow, and its copies go nowhere.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use switchback_core::{Millis, release::Release};
+
+use super::specification::Specification;
+
+/// The format that this version writes.
+pub const FORMAT: u16 = 1;
+
+/// The state of one target.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetState {
+    /// [`FORMAT`] of the writer.
+    pub format: u16,
+    /// The name that people use for it.
+    pub deployment: String,
+    /// Who may change it.
+    pub owner: Owner,
+    /// The operation that wrote this.
+    pub operation: String,
+    /// The number of the release that runs; 0 before the first.
+    pub current: u32,
+    /// The highest number that was ever given: none is used twice.
+    #[serde(default)]
+    pub highest: u32,
+    /// The kept releases, the oldest first.
+    pub releases: Vec<KeptRelease>,
+}
+
+/// Whose target it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The id of the owner's store.
+    pub store: String,
+    /// Who took it.
+    pub user: String,
+    /// From where.
+    pub host: String,
+    /// When, in milliseconds since the epoch.
+    pub since: Millis,
+}
+
+/// A release and the way back to it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptRelease {
+    /// Number, version, evidence.
+    pub release: Release,
+    /// The id of its container.
+    pub container: String,
+    /// The name that its container has, or is parked under.
+    pub name: String,
+    /// The id of its image.
+    pub image: String,
+    /// The image as people name it.
+    pub reference: String,
+    /// `repository@digest`, if a registry knows it.
+    pub digest: Option<String>,
+    /// Its image's name of ours.
+    pub keep: Option<String>,
+    /// What makes its container again.
+    pub specification: Specification,
+    /// The full inspect of its container, at the commit.
+    pub inspect: Value,
+}
+
+impl std::fmt::Debug for TargetState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TargetState")
+            .field("deployment", &self.deployment)
+            .field("owner", &self.owner)
+            .field("current", &self.current)
+            .field("releases", &self.releases)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for KeptRelease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeptRelease")
+            .field("release", &self.release)
+            .field("container", &self.container)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a target's state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// It is damaged.
+    #[error("the record kept with the target is damaged")]
+    Damaged(#[source] serde_json::Error),
+    /// A newer version wrote it.
+    #[error(
+        "the record kept with the target has format {found}; this version reads up to {FORMAT}"
+    )]
+    TooNew {
+        /// The format found.
+        found: u16,
+    },
+}
+
+impl TargetState {
+    /// The state of a target that nobody had before.
+    pub fn new(deployment: &str, owner: Owner, operation: &str) -> Self {
+        Self {
+            format: FORMAT,
+            deployment: deployment.to_owned(),
+            owner,
+            operation: operation.to_owned(),
+            current: 0,
+            highest: 0,
+            releases: Vec::new(),
+        }
+    }
+
+    /// Reads a state. The format is looked at first: a newer one may mean anything.
+    pub fn read(bytes: &[u8]) -> Result<Self, StateError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u16,
+        }
+        let head: Head = serde_json::from_slice(bytes).map_err(StateError::Damaged)?;
+        if head.format > FORMAT {
+            return Err(StateError::TooNew { found: head.format });
+        }
+        serde_json::from_slice(bytes).map_err(StateError::Damaged)
+    }
+
+    /// The bytes to keep.
+    pub fn write(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The release that runs, as far as is recorded.
+    pub fn running(&self) -> Option<&KeptRelease> {
+        self.release(self.current)
+    }
+
+    /// A kept release by its number.
+    pub fn release(&self, number: u32) -> Option<&KeptRelease> {
+        self.releases.iter().find(|it| it.release.number == number)
+    }
+
+    /// The number that the next release gets.
+    pub fn next_number(&self) -> u32 {
+        self.highest + 1
+    }
+
+    /// The state after a commit.
+    pub fn after(
+        mut self,
+        operation: &str,
+        running: KeptRelease,
+        previous: Option<KeptRelease>,
+        dropped: &[u32],
+    ) -> Self {
+        let number = running.release.number;
+        let replaced: Vec<u32> =
+            previous.iter().map(|it| it.release.number).chain([number]).collect();
+        self.releases.retain(|it| {
+            let number = it.release.number;
+            !replaced.contains(&number) && !dropped.contains(&number)
+        });
+        self.releases.extend(previous);
+        self.releases.push(running);
+        self.releases.sort_by_key(|it| it.release.number);
+        let highest = replaced.into_iter().max().unwrap_or(0).max(self.highest);
+        Self { format: FORMAT, operation: operation.to_owned(), current: number, highest, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner() -> Owner {
+        Owner { store: "s".into(), user: "root".into(), host: "lab".into(), since: 1 }
+    }
+
+    #[test]
+    fn a_state_of_a_newer_version_is_refused_by_its_format() {
+        let text = br#"{"format": 9, "something": "else"}"#;
+        assert!(matches!(TargetState::read(text), Err(StateError::TooNew { found: 9 })));
+        assert!(matches!(TargetState::read(b"{"), Err(StateError::Damaged(_))));
+        let state = TargetState::new("web", owner(), "op");
+        assert_eq!(TargetState::read(&state.write()).unwrap(), state);
+    }
+
+    #[test]
+    fn the_first_release_is_number_one() {
+        assert_eq!(TargetState::new("web", owner(), "op").next_number(), 1);
+    }
+}

@@ -1,0 +1,144 @@
+//! The commit point on the target: its new state, written in one piece from what is seen there.
+
+use serde_json::Value;
+use switchback_core::{Before, TargetError, release::Release};
+
+use super::ContainerDriver;
+use crate::{
+    container::{
+        change::{CommitDraft, Subject},
+        document::{KeptRelease, TargetState},
+        members::Member,
+        plan::digest_of,
+        specification::{Specification, Surroundings},
+    },
+    keeper::{self, programs},
+};
+
+/// The state of a target.
+pub(crate) const STATE_FILE: &str = "state.json";
+
+/// The state before a commit, kept until the next one so that the commit can be taken back.
+const BEFORE_FILE: &str = "state.before.json";
+
+impl ContainerDriver {
+    async fn read(&self, file: &str) -> Result<Option<TargetState>, TargetError> {
+        let read = keeper::read_record(self.engine(), &self.setup.target, file).await;
+        let bytes =
+            read.map_err(|it| it.into_target("internal", format!("read {file} of the target")))?;
+        bytes.map(|it| TargetState::read(&it)).transpose().map_err(|it| {
+            TargetError::failed(
+                "store_unusable",
+                format!("read {file} of the target"),
+                it.to_string(),
+            )
+        })
+    }
+
+    async fn write(&self, file: &str, state: &TargetState) -> Result<(), TargetError> {
+        let path = format!("{}/{file}", keeper::target_folder(&self.setup.target));
+        let written = programs::put(self.engine(), &self.setup.keeper, &path, state.write()).await;
+        written.map_err(|it| {
+            TargetError::failed(it.code(), format!("write {file} of the target"), it.to_string())
+        })
+    }
+
+    pub(super) async fn record_before(&self, operation: &str) -> Result<Before, TargetError> {
+        let found = self.read(STATE_FILE).await?;
+        let is_ours = found.is_some_and(|it| it.operation == operation);
+        Ok(if is_ours { Before::Present } else { Before::Absent })
+    }
+
+    pub(super) async fn record(&self, commit: &CommitDraft) -> Result<(), TargetError> {
+        let before = match self.read(STATE_FILE).await? {
+            // Written by an earlier try of this very step.
+            Some(state) if state.operation == commit.operation => return Ok(()),
+            Some(state) => state,
+            None => TargetState::new(&self.setup.deployment, self.setup.owner.clone(), ""),
+        };
+        let running = self.expect(&commit.incoming, &commit.name).await?;
+        let specification = self.specification_of(&commit.incoming, &before, commit.release.number);
+        let keep = commit.keep.clone();
+        let running =
+            self.kept(running, &commit.release, &commit.name, keep, specification).await?;
+        let previous = match &commit.previous {
+            None => None,
+            Some(it) => match self.look(&it.container).await? {
+                Some(found) => {
+                    let known =
+                        before.release(it.release.number).map(|it| it.specification.clone());
+                    let keep = it.keep.clone();
+                    Some(self.kept(found, &it.release, &it.parked, keep, known).await?)
+                }
+                None => None,
+            },
+        };
+        self.write(BEFORE_FILE, &before).await?;
+        let owner = self.setup.owner.clone();
+        let deployment = self.setup.deployment.clone();
+        let after = before.after(&commit.operation, running, previous, &commit.dropped);
+        self.write(STATE_FILE, &TargetState { owner, deployment, ..after }).await
+    }
+
+    /// What the container was made from: what we made it with, or what was recorded.
+    fn specification_of(
+        &self,
+        incoming: &Subject,
+        state: &TargetState,
+        number: u32,
+    ) -> Option<Specification> {
+        match incoming {
+            Subject::Created(name) => self.specifications.get(name).cloned(),
+            Subject::Existing(_) => state.release(number).map(|it| it.specification.clone()),
+        }
+    }
+
+    async fn kept(
+        &self,
+        inspect: Value,
+        release: &Release,
+        name: &str,
+        keep: Option<String>,
+        specification: Option<Specification>,
+    ) -> Result<KeptRelease, TargetError> {
+        let image = inspect["Image"].as_str().unwrap_or_default().to_owned();
+        let found = self.engine().image(&image).await;
+        let found = found.map_err(|it| it.into_target("internal", "look at the image"))?;
+        let member = Member { inspect, image: found.unwrap_or(Value::Null), written: Vec::new() };
+        let facts = self.engine().facts();
+        let around = Surroundings {
+            old_image: &member.image,
+            api: facts.api,
+            log_driver: &facts.log_driver,
+        };
+        let mut specification =
+            specification.unwrap_or_else(|| Specification::of_running(&member.inspect, around));
+        // A parked container has lost its restart policy; what it had is in what it was made from.
+        if let Some((old, _)) = self.predecessors.values().find(|(old, _)| old.id() == member.id())
+        {
+            specification.body["HostConfig"]["RestartPolicy"] = old.restart_policy().clone();
+        }
+        Ok(KeptRelease {
+            release: release.clone(),
+            container: member.id().to_owned(),
+            name: name.to_owned(),
+            image,
+            reference: member.image_reference().split('@').next().unwrap_or_default().to_owned(),
+            digest: digest_of(&member),
+            keep,
+            specification,
+            inspect: member.inspect,
+        })
+    }
+
+    /// The way back of a commit: the state before it.
+    pub(super) async fn record_back(&self, operation: &str) -> Result<(), TargetError> {
+        let Some(now) = self.read(STATE_FILE).await? else { return Ok(()) };
+        if now.operation != operation {
+            return Ok(());
+        }
+        let before = self.read(BEFORE_FILE).await?;
+        let fresh = || TargetState::new(&self.setup.deployment, self.setup.owner.clone(), "");
+        self.write(STATE_FILE, &before.unwrap_or_else(fresh)).await
+    }
+}

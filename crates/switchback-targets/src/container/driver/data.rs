@@ -1,0 +1,120 @@
+//! Data: snapshot, restore, and the person's own commands.
+
+use switchback_core::{
+    TargetError,
+    event::{EventKind, Unit},
+};
+
+use super::ContainerDriver;
+use crate::{
+    container::change::DataSet,
+    engine_api::{EngineError, Input},
+    keeper::{self, programs},
+};
+
+impl ContainerDriver {
+    fn folder(&self, operation: &str) -> String {
+        keeper::snapshot_folder(&self.setup.target, operation)
+    }
+
+    fn time(&self) -> String {
+        let milliseconds = i64::try_from((self.setup.now)()).unwrap_or_default();
+        jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default().to_string()
+    }
+
+    pub(super) async fn take_snapshot(&self, data: &DataSet) -> Result<(), TargetError> {
+        let folder = self.folder(&data.snapshot);
+        let mut on_progress = |item: &str, done, total| self.copied(item, done, total);
+        let (engine, keeper) = (self.engine(), &self.setup.keeper);
+        let taken =
+            programs::snapshot(engine, keeper, &folder, data, &self.time(), &mut on_progress).await;
+        taken.map_err(|it| {
+            TargetError::failed(it.code(), "take a snapshot of the data", it.to_string())
+        })
+    }
+
+    pub(super) async fn restore(
+        &self,
+        data: &DataSet,
+        from: &str,
+        aside: &str,
+    ) -> Result<(), TargetError> {
+        let folders = (&*self.folder(from), &*self.folder(aside));
+        let mut on_progress = |item: &str, done, total| self.copied(item, done, total);
+        let (engine, keeper) = (self.engine(), &self.setup.keeper);
+        let restored =
+            programs::restore(engine, keeper, folders, data, &self.time(), &mut on_progress).await;
+        restored.map_err(|it| TargetError::failed(it.code(), "restore the data", it.to_string()))
+    }
+
+    fn copied(&self, item: &str, done: u64, total: Option<u64>) {
+        let (item, message) = (item.to_owned(), "copying".to_owned());
+        self.progress(EventKind::Progress { item, message, done, total, unit: Unit::Bytes });
+    }
+
+    /// The way back of a handing over: the data of the snapshot, and what the failed version wrote
+    /// beside it.
+    pub(super) async fn take_data_back(&self, data: &DataSet) -> Result<(), TargetError> {
+        let aside = format!("{}-failed", data.snapshot);
+        self.restore(data, &data.snapshot, &aside).await
+    }
+
+    /// The way back of a restore: what stood there before it. A restore that died before it had
+    /// copied all aside has changed nothing yet.
+    pub(super) async fn restore_aside(
+        &self,
+        data: &DataSet,
+        aside: &str,
+    ) -> Result<(), TargetError> {
+        let target = &self.setup.target;
+        let is_there = keeper::has_snapshot(self.engine(), target, aside).await;
+        let is_there =
+            is_there.map_err(|it| it.into_target("undo_failed", "look for the data set aside"))?;
+        if !is_there {
+            return Ok(());
+        }
+        self.restore(data, aside, &format!("{aside}-again")).await
+    }
+
+    /// Programs go on without whoever started them. Restarting the keeper ends them all.
+    pub(super) async fn settle_programs(&self) -> Result<(), TargetError> {
+        let failed = |it: EngineError| it.into_target("undo_failed", "end the keeper's programs");
+        let keeper = &self.setup.keeper;
+        let found = self.engine().container(keeper).await.map_err(failed)?;
+        let is_busy =
+            found.is_some_and(|it| it["ExecIDs"].as_array().is_some_and(|it| !it.is_empty()));
+        if is_busy {
+            let path = format!("/containers/{keeper}/restart?t=0");
+            drop(self.engine().post(&path, None).await.map_err(failed)?);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn remove_snapshot(&self, operation: &str) -> Result<(), TargetError> {
+        for folder in
+            [operation.to_owned(), format!("{operation}-failed"), format!("{operation}-before")]
+        {
+            let removed =
+                programs::remove(self.engine(), &self.setup.keeper, &self.folder(&folder)).await;
+            removed.map_err(|it| {
+                TargetError::failed(it.code(), "remove a snapshot", it.to_string())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Runs a command of the person's in a container.
+    pub(super) async fn run_hook(
+        &self,
+        container: &str,
+        command: &[String],
+        what: &str,
+    ) -> Result<(), TargetError> {
+        let output = self.engine().exec(container, command, Input::Nothing, |_| {}).await;
+        let output = output.map_err(|it| it.into_target("hook_failed", what))?;
+        if output.code == 0 {
+            return Ok(());
+        }
+        Err(TargetError::failed("hook_failed", what, output.last_words()))
+    }
+}

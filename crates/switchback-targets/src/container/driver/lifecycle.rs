@@ -1,0 +1,198 @@
+//! Stop, start, pause.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use switchback_core::{Before, Millis, TargetError};
+
+use super::{ContainerDriver, Evidence};
+use crate::{
+    container::change::{Subject, Was},
+    engine_api::{EngineError, encode},
+};
+
+/// Between two looks of a barrier.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many lines are kept of what a version wrote before it was taken back.
+const KEPT_LINES: u32 = 200;
+
+/// What a stop found, in the words of its record.
+pub(super) fn as_before(was: Was) -> Before {
+    Before::Image(match was {
+        Was::Running => "running".to_owned(),
+        Was::Paused => "paused".to_owned(),
+    })
+}
+
+fn is(inspect: &Value, key: &str) -> bool {
+    inspect["State"][key] == json!(true)
+}
+
+/// Whether its processes may be there: a container that the engine keeps restarting counts.
+fn is_up(inspect: &Value) -> bool {
+    is(inspect, "Running") || is(inspect, "Restarting") || is(inspect, "Paused")
+}
+
+impl ContainerDriver {
+    pub(super) async fn stop_before(&self, id: &str, name: &str) -> Result<Before, TargetError> {
+        let found = self.expect(&Subject::Existing(id.to_owned()), name).await?;
+        Ok(match (is(&found, "Paused"), is_up(&found)) {
+            (true, _) => as_before(Was::Paused),
+            (false, true) => as_before(Was::Running),
+            (false, false) => Before::Present,
+        })
+    }
+
+    pub(super) async fn stop(
+        &self,
+        id: &str,
+        name: &str,
+        timeout_s: u64,
+    ) -> Result<(), TargetError> {
+        let failed = |it: EngineError| it.into_target("internal", format!("stop container {name}"));
+        // A paused process cannot hear a signal, and would be killed after the whole time-out.
+        if self.look(id).await?.is_some_and(|it| is(&it, "Paused")) {
+            drop(
+                self.engine()
+                    .post(&format!("/containers/{id}/unpause"), None)
+                    .await
+                    .map_err(failed)?,
+            );
+        }
+        let path = format!("/containers/{id}/stop?t={timeout_s}");
+        drop(self.engine().post(&path, None).await.map_err(failed)?);
+        Ok(())
+    }
+
+    /// A stop that was asked for goes on without us and kills at its end. So nothing is started
+    /// while one may be pending: we wait for it, then do it ourselves.
+    pub(super) async fn settle_stop(
+        &self,
+        id: &str,
+        name: &str,
+        patience: Millis,
+    ) -> Result<(), TargetError> {
+        let mut waited: Millis = 0;
+        loop {
+            match self.look(id).await? {
+                Some(found) if is_up(&found) => {}
+                _ => return Ok(()),
+            }
+            if waited >= patience {
+                break;
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+            waited += 100;
+        }
+        // Waits under the container's own lock until whatever was pending is over.
+        let failed =
+            |it: EngineError| it.into_target("undo_failed", format!("stop container {name}"));
+        drop(
+            self.engine()
+                .post(&format!("/containers/{id}/stop?t=0"), None)
+                .await
+                .map_err(failed)?,
+        );
+        Ok(())
+    }
+
+    /// The way back of a stop.
+    pub(super) async fn start_again(
+        &self,
+        id: &str,
+        name: &str,
+        was: Was,
+    ) -> Result<(), TargetError> {
+        let subject = Subject::Existing(id.to_owned());
+        let found = self.expect(&subject, name).await?;
+        if !is_up(&found) {
+            self.start(&subject, name).await?;
+        }
+        if was == Was::Paused {
+            self.pause(&subject, name, true).await?;
+        }
+        Ok(())
+    }
+
+    /// A container that is about to be started must not run already: somebody else did it.
+    pub(super) async fn start_before(
+        &self,
+        subject: &Subject,
+        name: &str,
+    ) -> Result<Before, TargetError> {
+        let found = self.expect(subject, name).await?;
+        if is_up(&found) {
+            let expected = format!("container {name} stopped");
+            return Err(TargetError::Drifted { expected, found: "running".to_owned() });
+        }
+        Ok(Before::Absent)
+    }
+
+    pub(super) async fn start(&self, subject: &Subject, name: &str) -> Result<(), TargetError> {
+        let id = match subject {
+            Subject::Existing(id) => Some(id.clone()),
+            Subject::Created(made) => self.created_id(made),
+        };
+        let id = match id {
+            Some(id) => id,
+            None => self.expect(subject, name).await?["Id"].as_str().unwrap_or_default().to_owned(),
+        };
+        let started = self.engine().post(&format!("/containers/{}/start", encode(&id)), None).await;
+        started
+            .map(drop)
+            .map_err(|it| it.into_target("start_failed", format!("start container {name}")))
+    }
+
+    /// The way back of a start: what we made is removed by force, which also ends a start that is
+    /// still pending; what was parked is stopped. What it wrote is kept.
+    pub(super) async fn take_down(&self, subject: &Subject, name: &str) -> Result<(), TargetError> {
+        let Some(found) = self.find(subject).await? else { return Ok(()) };
+        let id = found["Id"].as_str().unwrap_or_default().to_owned();
+        self.keep_evidence(&id, &found).await;
+        match subject {
+            Subject::Created(_) => self.remove(&id, name).await,
+            Subject::Existing(_) => {
+                let timeout_s = found["Config"]["StopTimeout"].as_u64().unwrap_or(10);
+                self.stop(&id, name, timeout_s).await
+            }
+        }
+    }
+
+    async fn keep_evidence(&self, id: &str, found: &Value) {
+        let log_tail = match self.engine().log_tail(id, KEPT_LINES).await {
+            Ok(lines) => lines,
+            Err(error) => vec![format!("(its log could not be read: {error})")],
+        };
+        if let Ok(mut evidence) = self.evidence.lock()
+            && evidence.is_none()
+        {
+            *evidence = Some(Evidence { log_tail, state: found["State"].clone() });
+        }
+    }
+
+    pub(super) async fn pause_before(
+        &self,
+        subject: &Subject,
+        name: &str,
+    ) -> Result<Before, TargetError> {
+        let found = self.expect(subject, name).await?;
+        Ok(if is(&found, "Paused") { Before::Present } else { Before::Absent })
+    }
+
+    pub(super) async fn pause(
+        &self,
+        subject: &Subject,
+        name: &str,
+        pause: bool,
+    ) -> Result<(), TargetError> {
+        let Some(found) = self.find(subject).await? else { return Ok(()) };
+        if is(&found, "Paused") == pause {
+            return Ok(());
+        }
+        let (id, verb) =
+            (found["Id"].as_str().unwrap_or_default(), if pause { "pause" } else { "unpause" });
+        let done = self.engine().post(&format!("/containers/{id}/{verb}"), None).await;
+        done.map(drop).map_err(|it| it.into_target("internal", format!("{verb} container {name}")))
+    }
+}

@@ -1,0 +1,231 @@
+//! One container of a plan, and which containers have to go along with it.
+
+use serde_json::Value;
+
+use super::change::{DataMount, Was};
+
+/// A container that was there when the plan was made.
+#[derive(Clone)]
+pub struct Member {
+    /// Its inspect; environments are secret.
+    pub inspect: Value,
+    /// The inspect of its image, by id; null where the image is gone.
+    pub image: Value,
+    /// Paths that were written in its own layer.
+    pub written: Vec<String>,
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a container is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// It runs, or the engine keeps restarting it.
+    Running,
+    /// It is paused.
+    Paused,
+    /// It ended with exit code 0 and nothing starts it again: its work is to end.
+    OneShot,
+    /// It was stopped, or never started.
+    Stopped,
+}
+
+/// Folders of a host that are never data.
+const NEVER_DATA: [&str; 6] = ["/", "/proc", "/sys", "/dev", "/run", "/var/run"];
+
+impl Member {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        self.inspect["Id"].as_str().unwrap_or_default()
+    }
+
+    /// Its name, without the slash.
+    pub fn name(&self) -> &str {
+        self.inspect["Name"].as_str().unwrap_or_default().trim_start_matches('/')
+    }
+
+    /// The id of its image.
+    pub fn image_id(&self) -> &str {
+        self.inspect["Image"].as_str().unwrap_or_default()
+    }
+
+    /// The image that it was made from, as it was written then.
+    pub fn image_reference(&self) -> &str {
+        self.inspect["Config"]["Image"].as_str().unwrap_or_default()
+    }
+
+    /// A label of it.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.inspect["Config"]["Labels"][key].as_str()
+    }
+
+    /// Its restart policy.
+    pub fn restart_policy(&self) -> &Value {
+        &self.inspect["HostConfig"]["RestartPolicy"]
+    }
+
+    /// How long a stop may take, in seconds: its own time-out, or the engine's ten.
+    pub fn stop_timeout_s(&self) -> u64 {
+        self.inspect["Config"]["StopTimeout"].as_u64().unwrap_or(10)
+    }
+
+    /// What it is doing.
+    pub fn doing(&self) -> Doing {
+        let state = &self.inspect["State"];
+        let is = |key: &str| state[key] == Value::Bool(true);
+        let ends =
+            matches!(self.restart_policy()["Name"].as_str(), None | Some("" | "no" | "on-failure"));
+        match state["Status"].as_str() {
+            _ if is("Paused") => Doing::Paused,
+            _ if is("Running") || is("Restarting") => Doing::Running,
+            Some("exited") if ends && state["ExitCode"].as_i64() == Some(0) => Doing::OneShot,
+            _ => Doing::Stopped,
+        }
+    }
+
+    /// What a stop finds.
+    pub fn was(&self) -> Option<Was> {
+        match self.doing() {
+            Doing::Running => Some(Was::Running),
+            Doing::Paused => Some(Was::Paused),
+            Doing::OneShot | Doing::Stopped => None,
+        }
+    }
+
+    /// Whether it has a volume of that name.
+    pub fn uses_volume(&self, name: &str) -> bool {
+        self.mounts().any(|it| it["Name"].as_str() == Some(name))
+    }
+
+    fn mounts(&self) -> impl Iterator<Item = &Value> {
+        self.inspect["Mounts"].as_array().into_iter().flatten()
+    }
+
+    /// Volumes and folders that it can write, as (source, target, whether it is a volume).
+    pub fn data(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        self.mounts().filter_map(|it| {
+            let target = it["Destination"].as_str()?;
+            if it["RW"] == Value::Bool(false) {
+                return None;
+            }
+            match it["Type"].as_str()? {
+                "volume" => Some((it["Name"].as_str()?, target, true)),
+                "bind" => {
+                    let source = it["Source"].as_str()?;
+                    let is_data = !NEVER_DATA.iter().any(|never| {
+                        source == *never
+                            || (*never != "/" && source.starts_with(&format!("{never}/")))
+                    });
+                    is_data.then_some((source, target, false))
+                }
+                _ => None,
+            }
+        })
+    }
+}
+
+/// The data of all members, each source once, with a place in the keeper for each.
+pub fn data_of(members: &[Member]) -> Vec<DataMount> {
+    let mut mounts: Vec<DataMount> = Vec::new();
+    for (source, target, _) in members.iter().flat_map(Member::data) {
+        if mounts.iter().all(|it| it.source != source) {
+            let inside = format!("/data/{}", mounts.len());
+            mounts.push(DataMount { target: target.to_owned(), source: source.to_owned(), inside });
+        }
+    }
+    mounts
+}
+
+/// Containers that share namespaces or volumes-from with `target`, directly or through others, in
+/// the order in which they can be started.
+pub fn dependents_of(target: &Member, candidates: &[Value]) -> Vec<Value> {
+    let mut chain: Vec<(String, String)> = vec![(target.id().to_owned(), target.name().to_owned())];
+    let mut dependents: Vec<Value> = Vec::new();
+    // Each pass finds those that depend on what was found before; a chain is no longer than they are.
+    for _ in 0..candidates.len() {
+        let found: Vec<&Value> = candidates
+            .iter()
+            .filter(|it| !dependents.iter().any(|known| known["Id"] == it["Id"]))
+            .filter(|it| chain.iter().any(|(id, name)| depends_on(it, id, name)))
+            .collect();
+        if found.is_empty() {
+            break;
+        }
+        for it in found {
+            let word =
+                |key: &str| it[key].as_str().unwrap_or_default().trim_start_matches('/').to_owned();
+            chain.push((word("Id"), word("Name")));
+            dependents.push(it.clone());
+        }
+    }
+    dependents
+}
+
+fn depends_on(inspect: &Value, id: &str, name: &str) -> bool {
+    let host = &inspect["HostConfig"];
+    let names_it = |it: &str| it == id || it == name;
+    let shares = ["NetworkMode", "PidMode", "IpcMode"].iter().any(|mode| {
+        host[*mode].as_str().and_then(|it| it.strip_prefix("container:")).is_some_and(names_it)
+    });
+    let from = host["VolumesFrom"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    shares || from.map(|it| it.split(':').next().unwrap_or(it)).any(names_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn member(inspect: Value) -> Member {
+        Member { inspect, image: Value::Null, written: Vec::new() }
+    }
+
+    #[test]
+    fn whoever_shares_a_namespace_or_volumes_goes_along_through_others_too() {
+        let target = member(json!({"Id": "aaa", "Name": "/web"}));
+        let peer =
+            |id: &str, host: Value| json!({"Id": id, "Name": format!("/{id}"), "HostConfig": host});
+        let candidates = [
+            peer("ccc", json!({"VolumesFrom": ["bbb:ro"]})),
+            peer("bbb", json!({"NetworkMode": "container:aaa"})),
+            peer("ddd", json!({"NetworkMode": "bridge"})),
+        ];
+        let found = dependents_of(&target, &candidates);
+        assert_eq!(found.iter().map(|it| &it["Id"]).collect::<Vec<_>>(), ["bbb", "ccc"]);
+    }
+
+    #[test]
+    fn what_a_container_is_doing_is_read_from_its_state_and_policy() {
+        let with = |status: &str, code: i64, policy: &str| {
+            let state = json!({"Status": status, "Running": status == "running", "ExitCode": code});
+            member(json!({"State": state, "HostConfig": {"RestartPolicy": {"Name": policy}}}))
+                .doing()
+        };
+        assert_eq!(with("running", 0, "always"), Doing::Running);
+        assert_eq!(with("exited", 0, "no"), Doing::OneShot);
+        assert_eq!(with("exited", 0, "unless-stopped"), Doing::Stopped);
+        assert_eq!(with("exited", 137, "no"), Doing::Stopped);
+        assert_eq!(with("created", 0, "no"), Doing::Stopped);
+    }
+
+    #[test]
+    fn data_is_what_can_be_written_and_never_the_system() {
+        let mounts = json!([
+            {"Type": "volume", "Name": "v", "Destination": "/data", "RW": true},
+            {"Type": "bind", "Source": "/srv", "Destination": "/srv", "RW": true},
+            {"Type": "bind", "Source": "/var/run/docker.sock", "Destination": "/s", "RW": true},
+            {"Type": "bind", "Source": "/etc/x", "Destination": "/x", "RW": false},
+        ]);
+        let all = data_of(&[member(json!({"Mounts": mounts}))]);
+        assert_eq!(all.iter().map(|it| it.source.as_str()).collect::<Vec<_>>(), ["v", "/srv"]);
+        assert_eq!(all[1].inside, "/data/1");
+    }
+}

@@ -1,0 +1,141 @@
+//! What is there: the container, whatever shares its namespaces or volumes, and what was recorded.
+//! Reading only; nothing is decided and nothing is changed.
+
+use serde_json::Value;
+use switchback_core::{Baseline, TargetError};
+
+use super::{
+    document::TargetState,
+    members::{Member, dependents_of},
+};
+use crate::engine_api::{EngineClient, EngineError, EngineFacts};
+
+/// Everything that planning knows of a target.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The engine.
+    pub engine: EngineFacts,
+    /// The container's name.
+    pub name: String,
+    /// The container first, then those that share its namespaces or volumes, in the order in which
+    /// they start. Empty where there is no container of that name.
+    pub members: Vec<Member>,
+    /// All other containers, as the engine lists them.
+    pub others: Vec<Value>,
+    /// What was recorded with the target.
+    pub state: Option<TargetState>,
+    /// Which ids of the recorded containers and images are still there.
+    pub found: Found,
+    /// The inspect of the image that the followed reference names locally, if any.
+    pub local_image: Option<Value>,
+    /// How the running version is, probe by probe; none where nothing was asked.
+    pub baseline: Option<Baseline>,
+}
+
+/// Recorded things that are still there.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Inspects of parked containers, by id.
+    pub containers: Vec<Value>,
+    /// Ids of images.
+    pub images: Vec<String>,
+    /// Operations whose snapshots are complete.
+    pub snapshots: Vec<String>,
+}
+
+impl Observed {
+    /// The container itself.
+    pub fn target(&self) -> Option<&Member> {
+        self.members.first()
+    }
+}
+
+/// Looks at a target. `reference` is the image that it follows, `state` what was recorded with it.
+pub async fn observe(
+    engine: &EngineClient,
+    name: &str,
+    reference: Option<&str>,
+    state: Option<TargetState>,
+) -> Result<Observed, TargetError> {
+    look(engine, name, reference, state)
+        .await
+        .map_err(|it| it.into_target("engine_unreachable", format!("look at container {name}")))
+}
+
+async fn look(
+    engine: &EngineClient,
+    name: &str,
+    reference: Option<&str>,
+    state: Option<TargetState>,
+) -> Result<Observed, EngineError> {
+    let mut members = Vec::new();
+    let mut others = engine.containers().await?;
+    if let Some(inspect) = engine.container(name).await? {
+        let target = member(engine, inspect).await?;
+        let mut inspects = Vec::new();
+        for listed in &others {
+            let id = listed["Id"].as_str().unwrap_or_default();
+            if id != target.id() && may_depend(listed, &target) {
+                inspects.extend(engine.container(id).await?);
+            }
+        }
+        members.push(target);
+        for dependent in dependents_of(&members[0], &inspects) {
+            members.push(member(engine, dependent).await?);
+        }
+    }
+    others.retain(|it| !members.iter().any(|member| it["Id"].as_str() == Some(member.id())));
+    let local_image = match reference {
+        Some(reference) => engine.image(reference).await?,
+        None => None,
+    };
+    let found = found(engine, state.as_ref()).await?;
+    let engine = engine.facts().clone();
+    let baseline = None;
+    Ok(Observed {
+        engine,
+        name: name.to_owned(),
+        members,
+        others,
+        state,
+        found,
+        local_image,
+        baseline,
+    })
+}
+
+/// Whether a listed container is worth an inspect: the list does not tell all, but a container that
+/// shares namespaces says so in its network mode, and others are rare enough to be asked.
+fn may_depend(listed: &Value, target: &Member) -> bool {
+    let mode = listed["HostConfig"]["NetworkMode"].as_str().unwrap_or_default();
+    let shares_volume = || {
+        let mounts = listed["Mounts"].as_array().into_iter().flatten();
+        mounts.filter_map(|it| it["Name"].as_str()).any(|it| target.uses_volume(it))
+    };
+    mode.starts_with("container:")
+        || listed["State"] != "running"
+        || shares_volume()
+        || mode == "host"
+}
+
+async fn member(engine: &EngineClient, inspect: Value) -> Result<Member, EngineError> {
+    let image = inspect["Image"].as_str().unwrap_or_default().to_owned();
+    let id = inspect["Id"].as_str().unwrap_or_default().to_owned();
+    // An image whose last name was removed is still there by its id, as long as it is in use.
+    let image = engine.image(&image).await?.unwrap_or(Value::Null);
+    let written = engine.get(&format!("/containers/{id}/changes")).await?;
+    let path = |it: &Value| it["Path"].as_str().map(str::to_owned);
+    let written = written.as_array().into_iter().flatten().filter_map(path).collect();
+    Ok(Member { inspect, image, written })
+}
+
+async fn found(engine: &EngineClient, state: Option<&TargetState>) -> Result<Found, EngineError> {
+    let mut found = Found::default();
+    for release in state.into_iter().flat_map(|it| &it.releases) {
+        found.containers.extend(engine.container(&release.container).await?);
+        if engine.image(&release.image).await?.is_some() {
+            found.images.push(release.image.clone());
+        }
+    }
+    Ok(found)
+}

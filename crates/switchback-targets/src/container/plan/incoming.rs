@@ -1,0 +1,191 @@
+//! The version that a plan leads to.
+
+use serde_json::{Value, json};
+use switchback_core::PlanError;
+
+use super::super::{
+    change::Subject,
+    document::KeptRelease,
+    goal::{Desired, Goal, IncomingImage},
+    members::Member,
+    observe::Observed,
+    run::create_body,
+    specification::{Specification, Surroundings},
+};
+
+/// The version that a plan leads to.
+#[derive(Debug, Clone)]
+pub(super) enum Incoming {
+    /// A container that is made.
+    New {
+        image: IncomingImage,
+        specification: Specification,
+        /// An older release that is made again, and its image's name of ours.
+        again: Option<Box<KeptRelease>>,
+        keep: Option<String>,
+    },
+    /// A container that was parked.
+    Kept { release: Box<KeptRelease> },
+}
+
+impl Incoming {
+    pub(super) fn image(&self) -> Option<&IncomingImage> {
+        match self {
+            Self::New { image, .. } => Some(image),
+            Self::Kept { .. } => None,
+        }
+    }
+
+    pub(super) fn specification(&self) -> &Specification {
+        match self {
+            Self::New { specification, .. } => specification,
+            Self::Kept { release } => &release.specification,
+        }
+    }
+
+    pub(super) fn image_config(&self) -> Value {
+        self.image().map_or(Value::Null, |it| it.config.clone())
+    }
+
+    pub(super) fn label(&self) -> Option<String> {
+        match self {
+            Self::New { image, again: None, .. } => image.label.clone(),
+            Self::New { again: Some(release), .. } | Self::Kept { release } => {
+                release.release.label.clone()
+            }
+        }
+    }
+
+    pub(super) fn subject(&self, temporary: &str) -> Subject {
+        match self {
+            Self::New { .. } => Subject::Created(temporary.to_owned()),
+            Self::Kept { release } => Subject::Existing(release.container.clone()),
+        }
+    }
+}
+
+/// Decides what is made or taken back.
+pub(super) fn of(at: &Observed, to: &Desired) -> Result<Incoming, PlanError> {
+    match &to.goal {
+        Goal::Update(image) => update(at, to, image),
+        Goal::Rollback { number, .. } => rollback(at, *number),
+    }
+}
+
+fn update(at: &Observed, to: &Desired, image: &IncomingImage) -> Result<Incoming, PlanError> {
+    let declared =
+        to.settings.run.as_ref().map(|run| as_document(&create_body(run, &image.reference)));
+    let specification = match (&declared, at.target()) {
+        (Some(body), target) => {
+            Specification::of_declared(body, target.map(|it| &it.inspect), at.engine.api)
+        }
+        (None, Some(target)) => as_it_runs(at, target),
+        (None, None) => {
+            return Err(PlanError::Refused {
+                code: "not_found".to_owned(),
+                problem: format!("there is no container {} on this engine", at.name),
+                hint: Some("docker ps --all".to_owned()),
+            });
+        }
+    };
+    if let Some(target) = at.target() {
+        let is_same_image = is_running(target, image);
+        if is_same_image && !declared_differs(at, declared.is_some(), &specification) {
+            return Err(PlanError::NothingToDo { version: image.version() });
+        }
+    }
+    Ok(Incoming::New { image: image.clone(), specification, again: None, keep: None })
+}
+
+/// Whether the image that runs is the one that is wanted: by id, or by any digest that the local
+/// image is known under.
+fn is_running(target: &Member, image: &IncomingImage) -> bool {
+    let by_id = image.id.as_deref() == Some(target.image_id());
+    let digests = target.image["RepoDigests"].as_array().into_iter().flatten();
+    let by_digest = image.digest.is_some()
+        && digests.filter_map(Value::as_str).any(|it| Some(it) == image.digest.as_deref());
+    by_id || by_digest
+}
+
+/// A changed `run` is a change like a new image. What was made last is compared, not what the
+/// engine reports of it.
+fn declared_differs(at: &Observed, is_declared: bool, specification: &Specification) -> bool {
+    let Some(recorded) = at.state.as_ref().and_then(|it| it.running()) else { return false };
+    is_declared && recorded.specification.body != specification.body
+}
+
+fn rollback(at: &Observed, number: u32) -> Result<Incoming, PlanError> {
+    let refused = |problem: String| PlanError::Refused {
+        code: "no_previous_release".to_owned(),
+        problem,
+        hint: Some("switchback show".to_owned()),
+    };
+    let state = at.state.as_ref();
+    let kept = state.and_then(|it| it.release(number)).cloned().map(Box::new);
+    let Some(kept) = kept else {
+        return Err(refused("No previous version available for rollback".to_owned()));
+    };
+    let is_parked = at.found.containers.iter().any(|it| it["Id"] == json!(kept.container));
+    if is_parked {
+        return Ok(Incoming::Kept { release: kept });
+    }
+    let is_here = at.found.images.contains(&kept.image);
+    if !is_here && kept.digest.is_none() {
+        return Err(refused(format!(
+            "No previous version available for rollback: container and image of r{number} are gone"
+        )));
+    }
+    let image = IncomingImage {
+        reference: kept.reference.clone(),
+        digest: kept.digest.clone(),
+        id: is_here.then(|| kept.image.clone()),
+        config: Value::Null,
+        label: kept.release.label.clone(),
+        size_bytes: None,
+        os: at.engine.os.clone(),
+        architecture: at.engine.architecture.clone(),
+    };
+    let (specification, keep) = (kept.specification.clone(), kept.keep.clone());
+    Ok(Incoming::New { image, specification, again: Some(kept), keep })
+}
+
+/// The request that makes a member again as it runs.
+pub(super) fn as_it_runs(at: &Observed, member: &Member) -> Specification {
+    let around = Surroundings {
+        old_image: &member.image,
+        api: at.engine.api,
+        log_driver: &at.engine.log_driver,
+    };
+    Specification::of_running(&member.inspect, around)
+}
+
+fn as_document(body: &bollard::models::ContainerCreateBody) -> Value {
+    serde_json::to_value(body).unwrap_or(Value::Null)
+}
+
+/// What identifies the image of a container: its digest in the repository that it was made from,
+/// else any digest, else its id.
+pub(super) fn version_of(member: &Member) -> String {
+    digest_of(member)
+        .and_then(|it| it.split_once('@').map(|it| it.1.to_owned()))
+        .unwrap_or_else(|| member.image_id().to_owned())
+}
+
+/// `repository@digest` of a container's image.
+pub(crate) fn digest_of(member: &Member) -> Option<String> {
+    let reference = member.image_reference().split('@').next().unwrap_or_default();
+    let repository = match reference.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => reference,
+    };
+    let digests =
+        || member.image["RepoDigests"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let own = digests().find(|it| it.split('@').next() == Some(repository));
+    own.or_else(|| digests().next()).map(str::to_owned)
+}
+
+/// What people call the version of a container: its image's version label.
+pub(super) fn label_of(member: &Member) -> Option<String> {
+    let label = &member.image["Config"]["Labels"]["org.opencontainers.image.version"];
+    label.as_str().filter(|it| !it.is_empty()).map(str::to_owned)
+}

@@ -1,0 +1,311 @@
+//! From what was observed and what is wanted to every step. Pure: it takes no clock and no network.
+
+mod incoming;
+mod retire;
+mod switch;
+
+use std::collections::HashMap;
+
+use switchback_core::{
+    Expectation, GatePolicy, Plan, PlanError, Step, StepId,
+    plan::check::check,
+    release::{Evidence, Release, Snapshot},
+};
+
+use self::incoming::Incoming;
+pub(crate) use self::incoming::digest_of;
+use super::{
+    change::{Change, CommitDraft, DataMount, DataSet, PreviousDraft, Subject},
+    driver::ContainerDriver,
+    goal::{Desired, Goal},
+    members::{Doing, Member, data_of},
+    observe::Observed,
+    preflight,
+    settings::{DataPolicy, HealthSettings},
+    specification::Specification,
+};
+
+/// Healthchecks of an image may take longer than this by themselves; see [`deadline`].
+const DEFAULT_DEADLINE_MS: u64 = 5 * 60 * 1000;
+
+/// A plan, and what carrying it out needs besides: specifications are secret and in no journal.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The steps.
+    pub plan: Plan<Change>,
+    /// What each container is made from, by its temporary name.
+    pub specifications: HashMap<String, Specification>,
+    /// The release that would be committed.
+    pub release: Release,
+    /// The release that would be left, if anything runs.
+    pub previous: Option<Release>,
+}
+
+/// Plans, and has the finished plan read by code that did not build it.
+pub fn plan(at: &Observed, to: &Desired) -> Result<Planned, PlanError> {
+    if let Some(refusal) = preflight::first_refusal(at, to) {
+        return Err(refusal);
+    }
+    let incoming = incoming::of(at, to)?;
+    let planned = Planner { at, to, incoming }.plan();
+    let findings = check::<ContainerDriver>(&planned.plan);
+    match findings.first() {
+        None => Ok(planned),
+        Some(finding) => Err(PlanError::Refused {
+            code: "internal".to_owned(),
+            problem: format!("the plan is unsound: {finding}"),
+            hint: None,
+        }),
+    }
+}
+
+/// A plan in the making.
+struct Planner<'a> {
+    at: &'a Observed,
+    to: &'a Desired,
+    incoming: Incoming,
+}
+
+impl Planner<'_> {
+    fn plan(&self) -> Planned {
+        let release = self.release();
+        let previous = self.previous();
+        let commit = self.commit(&release, previous.as_ref());
+        let parts = [
+            self.stage(),
+            self.apply(),
+            self.seal(&commit),
+            retire::steps(self.at, self.to, &commit, self.parked_dependents()),
+        ];
+        let mut id = 0;
+        let mut number = |changes: Vec<Change>| -> Vec<Step<Change>> {
+            let step = |change: Change| {
+                id += 1;
+                Step { id: StepId(id - 1), limit: change.limit(), change }
+            };
+            changes.into_iter().map(step).collect()
+        };
+        let [stage, apply, seal, retire] = parts.map(&mut number);
+        let auto_rollback = self.to.settings.auto_rollback || self.at.members.is_empty();
+        let plan = Plan { stage, apply, gate: self.gate(), seal, retire, auto_rollback };
+        Planned { plan, specifications: self.specifications(), release, previous }
+    }
+
+    /// The temporary name of what is made in place of a member.
+    fn temporary(&self, name: &str) -> String {
+        format!("{name}.switchback-{}-new", self.to.operation)
+    }
+
+    /// The name under which a member is parked.
+    fn parked(&self, name: &str) -> String {
+        format!("{name}.switchback-{}-old", self.to.operation)
+    }
+
+    /// The name of ours for an image that this operation keeps.
+    fn keep(&self, which: &str) -> String {
+        format!("switchback-keep/{}:{}-{which}", image_name(&self.at.name), self.to.operation)
+    }
+
+    fn release(&self) -> Release {
+        if let Incoming::Kept { release, .. } = &self.incoming {
+            return release.release.clone();
+        }
+        let image = self.incoming.image();
+        let number = self.at.state.as_ref().map_or(1, super::document::TargetState::next_number);
+        let is_first_of_all = self.previous().is_some_and(|it| it.number == number);
+        Release {
+            number: if is_first_of_all { number + 1 } else { number },
+            version: image.map(super::goal::IncomingImage::version).unwrap_or_default(),
+            label: image.and_then(|it| it.label.clone()),
+            specification: self.to.key.hash(&self.incoming.specification().body),
+            at: self.to.now,
+            evidence: if self.doing() == Doing::Stopped {
+                Evidence::Unverified
+            } else {
+                Evidence::Verified
+            },
+            operation: Some(self.to.operation.clone()),
+            snapshot: None,
+            irreversible: self.doing() == Doing::OneShot && !self.takes_snapshot(),
+        }
+    }
+
+    /// What runs now, under its number. Something that was put there by hand gets one of its own.
+    fn previous(&self) -> Option<Release> {
+        let target = self.at.target()?;
+        let state = self.at.state.as_ref();
+        let recorded = state.and_then(super::document::TargetState::running);
+        let mut release = match recorded.filter(|it| it.container == target.id()) {
+            Some(recorded) => recorded.release.clone(),
+            None => Release {
+                number: state.map_or(1, super::document::TargetState::next_number),
+                version: incoming::version_of(target),
+                label: incoming::label_of(target),
+                specification: String::new(),
+                at: self.to.now,
+                evidence: match self.at.baseline.as_ref().filter(|it| !it.probes.is_empty()) {
+                    Some(baseline) if baseline.is_healthy() => Evidence::SeenHealthy,
+                    Some(_) => Evidence::SeenIll,
+                    None => Evidence::Unverified,
+                },
+                operation: None,
+                snapshot: None,
+                irreversible: false,
+            },
+        };
+        if self.takes_snapshot() {
+            release.snapshot =
+                Some(Snapshot { operation: self.to.operation.clone(), at: self.to.now });
+        }
+        Some(release)
+    }
+
+    fn commit(&self, release: &Release, previous: Option<&Release>) -> CommitDraft {
+        let previous = self.at.target().zip(previous).map(|(target, release)| PreviousDraft {
+            release: release.clone(),
+            container: target.id().to_owned(),
+            parked: self.parked(&self.at.name),
+            keep: self.keep_of_current(),
+        });
+        let mut numbers: Vec<Release> = Vec::new();
+        let state = self.at.state.iter().flat_map(|it| &it.releases).map(|it| it.release.clone());
+        for it in state.chain(previous.iter().map(|it| it.release.clone())).chain([release.clone()])
+        {
+            if numbers.iter().all(|known| known.number != it.number) {
+                numbers.push(it);
+            }
+        }
+        let retain = self.to.settings.retain.releases;
+        CommitDraft {
+            operation: self.to.operation.clone(),
+            dropped: switchback_core::release::surplus(&numbers, release.number, retain),
+            release: release.clone(),
+            incoming: self.incoming.subject(&self.temporary(&self.at.name)),
+            name: self.at.name.clone(),
+            keep: self.keep_of_incoming(),
+            previous,
+        }
+    }
+
+    fn keep_of_current(&self) -> Option<String> {
+        let target = self.at.target()?;
+        let state = self.at.state.as_ref();
+        let recorded = state.and_then(super::document::TargetState::running);
+        let recorded =
+            recorded.filter(|it| it.container == target.id()).and_then(|it| it.keep.clone());
+        Some(recorded.unwrap_or_else(|| self.keep("old")))
+    }
+
+    fn keep_of_incoming(&self) -> Option<String> {
+        match &self.incoming {
+            Incoming::Kept { release, .. } => release.keep.clone(),
+            Incoming::New { keep, .. } => Some(keep.clone().unwrap_or_else(|| self.keep("new"))),
+        }
+    }
+
+    fn doing(&self) -> Doing {
+        self.at.target().map_or(Doing::Running, Member::doing)
+    }
+
+    fn takes_snapshot(&self) -> bool {
+        self.to.settings.data.policy == DataPolicy::Snapshot && !self.data().is_empty()
+    }
+
+    fn data(&self) -> Vec<DataMount> {
+        data_of(&self.at.members)
+    }
+
+    fn data_set(&self, snapshot: &str) -> DataSet {
+        let exclude = self.to.settings.data.exclude.clone();
+        DataSet { snapshot: snapshot.to_owned(), mounts: self.data(), exclude }
+    }
+
+    fn gate(&self) -> GatePolicy {
+        let health = &self.to.settings.health;
+        let doing = self.doing();
+        let image = self.incoming.image_config();
+        let reports = health.probes.iter().any(reports_version);
+        let expect = Expectation {
+            version: self.incoming.label().filter(|_| reports),
+            one_shot: doing == Doing::OneShot,
+            stopped: doing == Doing::Stopped,
+        };
+        GatePolicy {
+            interval: health.interval_ms,
+            patience: health.timeout_ms + 1_000,
+            streak: usize::try_from(health.healthy_streak).unwrap_or(1).max(1),
+            deadline: deadline(health, &self.incoming.specification().body, &image),
+            window: health.min_healthy_time_ms,
+            expect,
+            baseline: self.at.baseline.clone(),
+        }
+    }
+
+    /// Dependents are made anew each time; their parked predecessors serve only the way back.
+    fn parked_dependents(&self) -> Vec<(String, String)> {
+        let dependents = self.at.members.iter().skip(1);
+        dependents.map(|it| (it.id().to_owned(), self.parked(it.name()))).collect()
+    }
+
+    fn specifications(&self) -> HashMap<String, Specification> {
+        let mut all = HashMap::new();
+        if let Incoming::New { specification, .. } = &self.incoming {
+            all.insert(self.temporary(&self.at.name), specification.clone());
+        }
+        for dependent in self.at.members.iter().skip(1) {
+            let specification = incoming::as_it_runs(self.at, dependent);
+            all.insert(self.temporary(dependent.name()), specification);
+        }
+        all
+    }
+
+    /// Whom a member's successor is known as.
+    fn successor(&self, index: usize, member: &Member) -> Subject {
+        match index {
+            0 => self.incoming.subject(&self.temporary(&self.at.name)),
+            _ => Subject::Created(self.temporary(member.name())),
+        }
+    }
+
+    /// Where the data of the incoming release is, for `--with-data`.
+    fn wanted_snapshot(&self) -> Option<String> {
+        match &self.to.goal {
+            Goal::Rollback { with_data: true, number } => {
+                let state = self.at.state.as_ref()?;
+                state.release(*number)?.release.snapshot.as_ref().map(|it| it.operation.clone())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn reports_version(probe: &super::settings::ProbeSettings) -> bool {
+    matches!(probe, super::settings::ProbeSettings::Http { version: Some(_), .. })
+}
+
+/// The deadline: as configured, else five minutes; never less than the health check takes to speak:
+/// its start period, then each retry with its interval and time-out, and one interval of slack.
+fn deadline(health: &HealthSettings, body: &serde_json::Value, image: &serde_json::Value) -> u64 {
+    let asked = health.healthy_deadline_ms.unwrap_or(DEFAULT_DEADLINE_MS);
+    let check = |field: &str| {
+        let own = body["Healthcheck"][field].as_u64().filter(|it| *it > 0);
+        own.or(image["Healthcheck"][field].as_u64().filter(|it| *it > 0))
+    };
+    let has_check = body["Healthcheck"].is_object() || image["Healthcheck"].is_object();
+    if !has_check {
+        return asked;
+    }
+    // The engine's defaults are 30 s, 30 s, 3 and none; its unit is the nanosecond.
+    let ms = |field: &str, default_ms: u64| check(field).map_or(default_ms, |it| it / 1_000_000);
+    let (interval, timeout) = (ms("Interval", 30_000), ms("Timeout", 30_000));
+    let retries = check("Retries").unwrap_or(3);
+    asked.max(ms("StartPeriod", 0) + retries * (interval + timeout) + interval)
+}
+
+/// A container's name as part of an image's name, which has no capitals.
+fn image_name(container: &str) -> String {
+    let plain = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '-' };
+    let name: String = container.chars().map(plain).collect();
+    let name = name.trim_matches('-').to_owned();
+    if name.is_empty() { "container".to_owned() } else { name }
+}

@@ -1,0 +1,86 @@
+//! What no kept release needs goes, after the commit, and only what we made.
+
+use crate::container::{
+    change::{Change, CommitDraft, Subject},
+    goal::Desired,
+    observe::Observed,
+};
+
+/// The steps after the commit.
+pub(super) fn steps(
+    at: &Observed,
+    to: &Desired,
+    commit: &CommitDraft,
+    parked_dependents: Vec<(String, String)>,
+) -> Vec<Change> {
+    let mut steps: Vec<Change> = parked_dependents
+        .into_iter()
+        .map(|(id, name)| Change::RemoveContainer { id, name })
+        .collect();
+    steps.extend(containers(at, commit));
+    steps.extend(tags(at, commit));
+    steps.extend(snapshots(at, to, commit));
+    steps
+}
+
+/// Only the predecessor of what runs is kept as a container.
+fn containers(at: &Observed, commit: &CommitDraft) -> Vec<Change> {
+    let incoming = match &commit.incoming {
+        Subject::Existing(id) => Some(id.as_str()),
+        Subject::Created(_) => None,
+    };
+    let is_needed = |id: &str| {
+        commit.previous.as_ref().is_some_and(|it| it.container == id) || incoming == Some(id)
+    };
+    let releases = at.state.iter().flat_map(|it| &it.releases);
+    releases
+        .filter(|it| !is_needed(&it.container))
+        .filter(|it| at.found.containers.iter().any(|found| found["Id"] == it.container.as_str()))
+        .map(|it| Change::RemoveContainer { id: it.container.clone(), name: it.name.clone() })
+        .collect()
+}
+
+/// Names of ours on images of releases that are dropped, unless a kept release has the same.
+fn tags(at: &Observed, commit: &CommitDraft) -> Vec<Change> {
+    let releases = || at.state.iter().flat_map(|it| &it.releases);
+    let is_dropped = |number: u32| commit.dropped.contains(&number);
+    let kept = |reference: &str| {
+        let by_release = releases().filter(|it| !is_dropped(it.release.number));
+        by_release.filter_map(|it| it.keep.as_deref()).any(|it| it == reference)
+            || commit.keep.as_deref() == Some(reference)
+            || commit.previous.as_ref().and_then(|it| it.keep.as_deref()) == Some(reference)
+    };
+    releases()
+        .filter(|it| is_dropped(it.release.number))
+        .filter_map(|it| it.keep.clone())
+        .filter(|it| !kept(it))
+        .map(|reference| Change::RemoveTag { reference })
+        .collect()
+}
+
+/// Snapshots of dropped releases, and the oldest beyond the number that is kept.
+fn snapshots(at: &Observed, to: &Desired, commit: &CommitDraft) -> Vec<Change> {
+    let mut all: Vec<(u64, String, bool)> = Vec::new();
+    let mut add = |release: &switchback_core::release::Release| {
+        if let Some(snapshot) = &release.snapshot {
+            let is_dropped = commit.dropped.contains(&release.number);
+            if all.iter().all(|it| it.1 != snapshot.operation) {
+                all.push((snapshot.at, snapshot.operation.clone(), is_dropped));
+            }
+        }
+    };
+    commit.previous.iter().for_each(|it| add(&it.release));
+    at.state.iter().flat_map(|it| &it.releases).for_each(|it| add(&it.release));
+    all.sort_by_key(|it| std::cmp::Reverse(it.0));
+    let keep = usize::try_from(to.settings.retain.snapshots).unwrap_or(usize::MAX);
+    let mut kept = 0;
+    let mut surplus = Vec::new();
+    for (_, operation, is_dropped) in all {
+        if is_dropped || kept >= keep {
+            surplus.push(Change::RemoveSnapshot { operation });
+        } else {
+            kept += 1;
+        }
+    }
+    surplus
+}

@@ -1,0 +1,192 @@
+//! The steps of stage, switch and seal, in their order.
+
+use serde_json::json;
+
+use super::{Incoming, Planner};
+use crate::container::{
+    change::{Change, CommitDraft, Subject},
+    members::{Doing, Member},
+    settings::DataPolicy,
+};
+
+impl Planner<'_> {
+    /// Everything slow or fallible, while the old version serves.
+    pub(super) fn stage(&self) -> Vec<Change> {
+        let mut steps = Vec::new();
+        let is_named = |it: &str| it.contains(&self.to.operation);
+        if let (Some(target), Some(reference)) =
+            (self.at.target(), self.keep_of_current().filter(|it| is_named(it)))
+        {
+            let image = target.image_id().to_owned();
+            steps.push(Change::KeepImage { image, reference, is_current: true });
+        }
+        if let Incoming::New { image, .. } = &self.incoming {
+            if let (None, Some(reference)) = (&image.id, &image.digest) {
+                let (reference, size_bytes) = (reference.clone(), image.size_bytes);
+                steps.push(Change::PullImage { reference, size_bytes });
+            }
+            let named = image.id.clone().or_else(|| image.digest.clone());
+            if let (Some(image), Some(reference)) =
+                (named, self.keep_of_incoming().filter(|it| is_named(it)))
+            {
+                steps.push(Change::KeepImage { image, reference, is_current: false });
+            }
+            steps.push(Change::CreateContainer {
+                name: self.temporary(&self.at.name),
+                final_name: self.at.name.clone(),
+                image: image.create_reference(),
+                specification: self.to.key.hash(&self.incoming.specification().body),
+            });
+        }
+        for dependent in self.at.members.iter().skip(1) {
+            let specification = super::incoming::as_it_runs(self.at, dependent);
+            steps.push(Change::CreateContainer {
+                name: self.temporary(dependent.name()),
+                final_name: dependent.name().to_owned(),
+                image: dependent.image_reference().to_owned(),
+                specification: self.to.key.hash(&specification.body),
+            });
+        }
+        if let Some(target) = self.at.target().filter(|_| !self.to.settings.accounts.is_empty()) {
+            steps.push(Change::CopyAccounts {
+                from: target.id().to_owned(),
+                to: self.successor(0, target),
+                users: self.to.settings.accounts.clone(),
+            });
+        }
+        steps
+    }
+
+    /// The switch. The restart policy is taken from the old one only once it has stopped: until
+    /// then an engine that restarts brings the service back.
+    pub(super) fn apply(&self) -> Vec<Change> {
+        let mut steps = Vec::new();
+        let members = &self.at.members;
+        steps.extend(self.backup());
+        for member in members.iter().rev() {
+            steps.extend(self.stop(member));
+        }
+        let is_touched = self.takes_snapshot() || self.wanted_snapshot().is_some();
+        if self.takes_snapshot() {
+            steps.push(Change::TakeSnapshot { data: self.data_set(&self.to.operation) });
+        }
+        for member in members {
+            steps.extend(park_policy(member));
+        }
+        if let Some(snapshot) = self.wanted_snapshot() {
+            let aside = format!("{}-before", self.to.operation);
+            steps.push(Change::RestoreData { data: self.data_set(&snapshot), aside });
+        }
+        for member in members {
+            let subject = Subject::Existing(member.id().to_owned());
+            let (from, to) = (member.name().to_owned(), self.parked(member.name()));
+            steps.push(Change::Rename { subject, from, to });
+        }
+        steps.extend(self.unpark());
+        if is_touched && self.takes_snapshot() {
+            steps.push(Change::HandOverData { data: self.data_set(&self.to.operation) });
+        }
+        if self.doing() != Doing::Stopped {
+            steps.extend(self.starts());
+        }
+        steps
+    }
+
+    fn backup(&self) -> Option<Change> {
+        let data = &self.to.settings.data;
+        let target = self.at.target().filter(|it| it.doing() == Doing::Running)?;
+        let (backup, restore) = data.backup.as_ref().zip(data.restore.as_ref())?;
+        (data.policy == DataPolicy::Command).then(|| Change::BackUpData {
+            container: target.id().to_owned(),
+            command: backup.argv(),
+            restore: restore.argv(),
+        })
+    }
+
+    fn stop(&self, member: &Member) -> Option<Change> {
+        Some(Change::StopContainer {
+            id: member.id().to_owned(),
+            name: member.name().to_owned(),
+            timeout_s: member.stop_timeout_s(),
+            was: member.was()?,
+        })
+    }
+
+    /// Gives the successors their names, and a parked one its restart policy.
+    fn unpark(&self) -> Vec<Change> {
+        let mut steps = Vec::new();
+        let (subject, from) = match &self.incoming {
+            Incoming::New { .. } => {
+                let name = self.temporary(&self.at.name);
+                (Subject::Created(name.clone()), name)
+            }
+            Incoming::Kept { release } => {
+                (Subject::Existing(release.container.clone()), release.name.clone())
+            }
+        };
+        let to = self.at.name.clone();
+        steps.push(Change::Rename { subject: subject.clone(), from, to });
+        if let Incoming::Kept { release } = &self.incoming {
+            let (from, to) = (json!({"Name": "no"}), release.specification.restart_policy());
+            if to["Name"] != from["Name"] {
+                let name = self.at.name.clone();
+                steps.push(Change::SetRestartPolicy { subject, name, from, to });
+            }
+        }
+        for dependent in self.at.members.iter().skip(1) {
+            let from = self.temporary(dependent.name());
+            let (subject, to) = (Subject::Created(from.clone()), dependent.name().to_owned());
+            steps.push(Change::Rename { subject, from, to });
+        }
+        steps
+    }
+
+    fn starts(&self) -> Vec<Change> {
+        let first = self.incoming.subject(&self.temporary(&self.at.name));
+        let mut starts =
+            vec![Change::StartContainer { subject: first, name: self.at.name.clone() }];
+        for dependent in self.at.members.iter().skip(1).filter(|it| it.was().is_some()) {
+            let subject = Subject::Created(self.temporary(dependent.name()));
+            starts.push(Change::StartContainer { subject, name: dependent.name().to_owned() });
+        }
+        starts
+    }
+
+    /// What makes it final on the target; the record comes last and is the commit point there.
+    pub(super) fn seal(&self, commit: &CommitDraft) -> Vec<Change> {
+        let mut steps = Vec::new();
+        for (index, member) in self.at.members.iter().enumerate() {
+            if member.doing() == Doing::Paused {
+                let (subject, name) = (self.successor(index, member), member.name().to_owned());
+                steps.push(Change::PauseContainer { subject, name });
+            }
+        }
+        if let Some(image) = self.incoming.image().filter(|it| is_tag(&it.reference)) {
+            let named = image.id.clone().or_else(|| image.digest.clone());
+            let was =
+                self.at.local_image.as_ref().and_then(|it| it["Id"].as_str()).map(str::to_owned);
+            if let Some(named) = named.filter(|it| Some(it) != was.as_ref()) {
+                let reference = image.reference.clone();
+                steps.push(Change::MoveTag { reference, image: named, was });
+            }
+        }
+        steps.push(Change::RecordRelease { commit: Box::new(commit.clone()) });
+        steps
+    }
+}
+
+/// A name that can be pointed elsewhere: not an id and not a digest.
+fn is_tag(reference: &str) -> bool {
+    !reference.contains('@') && !reference.starts_with("sha256:")
+}
+
+fn park_policy(member: &Member) -> Option<Change> {
+    let from = member.restart_policy().clone();
+    let is_none = matches!(from["Name"].as_str(), None | Some("" | "no"));
+    (!is_none).then(|| Change::SetRestartPolicy {
+        subject: Subject::Existing(member.id().to_owned()),
+        name: member.name().to_owned(),
+        from,
+        to: json!({"Name": "no", "MaximumRetryCount": 0}),
+    })
+}

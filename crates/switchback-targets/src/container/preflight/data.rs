@@ -1,0 +1,184 @@
+//! What of the data goes back, what stays, and what would be lost.
+
+use serde_json::{Value, json};
+
+use super::Check;
+use crate::{
+    container::{
+        goal::{Desired, Goal},
+        members::{Member, data_of},
+        observe::Observed,
+        settings::DataPolicy,
+    },
+    keeper,
+};
+
+/// Paths of a container's own layer that nobody would miss.
+const DISPOSABLE: [&str; 8] =
+    ["/tmp", "/var/tmp", "/run", "/var/run", "/var/cache", "/var/log", "/dev", "/root/.cache"];
+
+pub(super) fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
+    let mut all = vec![snapshot(at, to)];
+    if let Some(target) = at.target() {
+        all.push(written_layer(target, to));
+        all.push(covered(target, to));
+    }
+    all.extend(with_data(at, to));
+    all
+}
+
+fn snapshot(at: &Observed, to: &Desired) -> Check {
+    let data = data_of(&at.members);
+    match to.settings.data.policy {
+        DataPolicy::Keep => {
+            return Check::skipped(
+                "data",
+                "data stays where it is; a way back does not take it back",
+            );
+        }
+        DataPolicy::Command => return Check::passed("data", "your commands back up and restore"),
+        DataPolicy::Snapshot if data.is_empty() => {
+            return Check::skipped("data", "there is no volume or folder that could be written");
+        }
+        DataPolicy::Snapshot => {}
+    }
+    if at.engine.architecture != keeper::ARCHITECTURE {
+        let message =
+            format!("no snapshot can be taken on an engine for {}", at.engine.architecture);
+        return Check::failed("data", "preflight_failed", message).hint(format!(
+            "switchback config set deployment.{}.data.policy keep",
+            to.settings.deployment
+        ));
+    }
+    for other in at.others.iter().filter(|it| it["State"] == "running") {
+        let shared = other["Mounts"].as_array().into_iter().flatten().find_map(|mount| {
+            let source = mount["Name"].as_str().or(mount["Source"].as_str())?;
+            data.iter().find(|it| it.source == source)
+        });
+        let is_ours = other["Labels"].get(keeper::ROLE_LABEL).is_some();
+        if let Some(shared) = shared.filter(|_| !is_ours) {
+            let name = other["Names"][0].as_str().unwrap_or_default().trim_start_matches('/');
+            let message = format!(
+                "{} is used by the running container {name} too: a copy of it would not be consistent, \
+                 and a way back would take {name}'s data back as well",
+                shared.source
+            );
+            return Check::failed("data", "data_at_risk", message)
+                .hint(format!("docker stop {name}"));
+        }
+    }
+    let sources: Vec<&str> = data.iter().map(|it| it.source.as_str()).collect();
+    Check::passed("data", format!("a snapshot of {} is taken in the switch", sources.join(", ")))
+}
+
+/// Whatever was written beside the volumes does not reach the new container, with any tool.
+fn written_layer(target: &Member, to: &Desired) -> Check {
+    let lost = lost_paths(target, &to.settings.accounts);
+    if lost.is_empty() {
+        return Check::passed("layer", "nothing was written outside of volumes");
+    }
+    let shown: Vec<&str> = lost.iter().take(5).map(String::as_str).collect();
+    let more = lost.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = format!(
+        "{} has written outside of its volumes; the new container starts without: {}{more}",
+        target.name(),
+        shown.join(", ")
+    );
+    Check::warned("layer", message)
+}
+
+/// The deepest paths that were written and that no mount, disposable folder or carried account
+/// covers.
+pub(crate) fn lost_paths(target: &Member, accounts: &[String]) -> Vec<String> {
+    let mounts: Vec<&str> = {
+        let all = target.inspect["Mounts"].as_array().into_iter().flatten();
+        all.filter_map(|it| it["Destination"].as_str()).collect()
+    };
+    let below = |path: &str, folder: &str| {
+        path == folder || path.strip_prefix(folder).is_some_and(|it| it.starts_with('/'))
+    };
+    let carried = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
+    let is_lost = |path: &String| {
+        let is_folder_of_another =
+            target.written.iter().any(|it| it.len() > path.len() && below(it, path));
+        let is_mount_point = mounts.iter().any(|it| below(path, it) || below(it, path));
+        let is_disposable = DISPOSABLE.iter().any(|it| below(path, it));
+        let is_carried = !accounts.is_empty()
+            && carried.iter().any(|it| path.trim_end_matches('-') == *it || path == "/etc");
+        !is_folder_of_another && !is_mount_point && !is_disposable && !is_carried
+    };
+    target.written.iter().filter(|it| is_lost(it)).cloned().collect()
+}
+
+/// A new image may declare a volume over a path that the old container has written.
+fn covered(target: &Member, to: &Desired) -> Check {
+    let Goal::Update(image) = &to.goal else {
+        return Check::skipped("volumes", "the release has its own volumes");
+    };
+    let mounted = |path: &str| {
+        let mut all = target.inspect["Mounts"].as_array().into_iter().flatten();
+        all.any(|it| it["Destination"] == json!(path))
+    };
+    let declared: Vec<&String> = match &image.config["Volumes"] {
+        Value::Object(volumes) => volumes.keys().filter(|it| !mounted(it)).collect(),
+        _ => Vec::new(),
+    };
+    let lost = lost_paths(target, &[]);
+    let covered =
+        declared.iter().find(|volume| lost.iter().any(|it| it.starts_with(volume.as_str())));
+    match covered {
+        Some(volume) if !to.accept_loss => {
+            let message = format!(
+                "the new image declares {volume} as a volume, and {} has written there outside of any: \
+                 the new version would start with an empty {volume}",
+                target.name()
+            );
+            Check::failed("volumes", "data_at_risk", message).hint(format!(
+                "docker cp {}:{volume} .   (save it, put it into a volume; or accept the loss: --accept-loss)",
+                target.name()
+            ))
+        }
+        Some(volume) => Check::warned("volumes", format!("what was written to {volume} is lost")),
+        None if declared.is_empty() => {
+            Check::passed("volumes", "the new image declares no new volume")
+        }
+        None => {
+            let names: Vec<&str> = declared.iter().map(|it| it.as_str()).collect();
+            Check::warned(
+                "volumes",
+                format!("the new image declares new volumes: {}", names.join(", ")),
+            )
+        }
+    }
+}
+
+fn with_data(at: &Observed, to: &Desired) -> Option<Check> {
+    let Goal::Rollback { number, with_data } = &to.goal else { return None };
+    let release = at.state.as_ref()?.release(*number)?;
+    let snapshot = release.release.snapshot.as_ref();
+    Some(match (with_data, snapshot) {
+        (false, _) => Check::passed("with_data", "data stays as it is"),
+        (true, None) => {
+            let message = format!("there is no snapshot of the data as r{number} left it");
+            Check::failed("with_data", "no_previous_release", message).hint(format!(
+                "switchback rollback {}   (without --with-data)",
+                to.settings.deployment
+            ))
+        }
+        (true, Some(it)) if !at.found.snapshots.contains(&it.operation) => {
+            let message = format!("the snapshot of r{number} is gone");
+            Check::failed("with_data", "no_previous_release", message).hint(format!(
+                "switchback rollback {}   (without --with-data)",
+                to.settings.deployment
+            ))
+        }
+        (true, Some(it)) => {
+            let minutes = to.now.saturating_sub(it.at) / 60_000;
+            Check::warned(
+                "with_data",
+                format!("data goes back by {minutes} min, to when r{number} was left"),
+            )
+        }
+    })
+}

@@ -1,0 +1,142 @@
+//! What an engine answers in place of a result.
+
+use switchback_core::TargetError;
+
+/// What an engine answers in place of a result.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Nothing answers there.
+    #[error("cannot reach the container engine at {location} ({source_of_location}): {reason}")]
+    Unreachable {
+        /// The address.
+        location: String,
+        /// Where the address was found.
+        source_of_location: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// It speaks only an older API.
+    #[error("{engine} is too old: {needed} or newer is needed")]
+    TooOld {
+        /// What is there.
+        engine: String,
+        /// What is needed.
+        needed: &'static str,
+    },
+    /// The connection broke.
+    #[error("the connection to the container engine broke: {reason}")]
+    Broken {
+        /// What the system says.
+        reason: String,
+    },
+    /// It refused.
+    #[error("{message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// In the engine's words.
+        message: String,
+    },
+    /// It did not answer in time.
+    #[error("the container engine did not answer in time ({what})")]
+    TimedOut {
+        /// What it was asked.
+        what: String,
+    },
+    /// It answered something else.
+    #[error("the container engine answered {what} with something else: {got}")]
+    Nonsense {
+        /// What it was asked.
+        what: &'static str,
+        /// The beginning of what came.
+        got: String,
+    },
+}
+
+impl EngineError {
+    /// The contract's error code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::TimedOut { .. } => {
+                "engine_unreachable"
+            }
+            Self::TooOld { .. } => "preflight_failed",
+            Self::Refused { message, .. } if message.contains("no space left on device") => {
+                "no_space"
+            }
+            Self::Refused { status: 401 | 403, .. } => "not_permitted",
+            Self::Refused { .. } | Self::Nonsense { .. } => "internal",
+        }
+    }
+
+    /// The next command to type.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { location, .. } => match location.strip_prefix("unix://") {
+                Some(path) => Some(format!(
+                    "systemctl status docker   (is it running, and may you use {path}? \
+                     else name another engine: export DOCKER_HOST=unix:///…)"
+                )),
+                None => Some("docker -H … version   (is the address right?)".to_owned()),
+            },
+            Self::TooOld { .. } => Some("docker version".to_owned()),
+            Self::Broken { .. }
+            | Self::Refused { .. }
+            | Self::TimedOut { .. }
+            | Self::Nonsense { .. } => None,
+        }
+    }
+
+    /// Whether the same request may work a little later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Broken { .. } | Self::TimedOut { .. } | Self::Unreachable { .. })
+    }
+
+    /// The bare reason, without what was tried.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unreachable { reason, .. } | Self::Broken { reason } => reason.clone(),
+            Self::TooOld { .. }
+            | Self::Refused { .. }
+            | Self::TimedOut { .. }
+            | Self::Nonsense { .. } => self.to_string(),
+        }
+    }
+
+    /// As a step's error. `code` is used where the engine itself refused.
+    pub fn into_target(self, code: &str, action: impl Into<String>) -> TargetError {
+        let code = match self.code() {
+            "internal" => code,
+            own => own,
+        };
+        TargetError::failed(code, action, self.reason())
+    }
+}
+
+impl From<bollard::errors::Error> for EngineError {
+    fn from(error: bollard::errors::Error) -> Self {
+        use bollard::errors::Error;
+        match error {
+            Error::DockerResponseServerError { status_code, message } => {
+                Self::Refused { status: status_code, message }
+            }
+            Error::DockerStreamError { error } => Self::Refused { status: 200, message: error },
+            other => Self::Broken { reason: chain(&other) },
+        }
+    }
+}
+
+/// An error with all its sources, each once.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let words = source.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        next = source.source();
+    }
+    text
+}

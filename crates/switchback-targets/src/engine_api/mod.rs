@@ -1,0 +1,279 @@
+//! A Docker-compatible engine: where it is, what it speaks, and what is asked of it.
+//!
+//! Streams (pull, exec, archives, logs) go through bollard. Documents that must come back whole
+//! (inspect, create, update) go as plain JSON: bollard's models are those of the newest API and
+//! drop what older engines have, such as `Config.MacAddress`, the only sign of an address that a
+//! person asked for.
+
+mod archive;
+mod documents;
+mod error;
+mod exec;
+mod images;
+mod location;
+mod logs;
+
+use std::time::Duration;
+
+pub use archive::ArchivedFile;
+use bollard::{ClientVersion, Docker};
+pub use error::EngineError;
+pub use exec::{ExecOutput, Input};
+pub use images::{ImportedImage, PullProgress};
+pub use location::{EngineLocation, LocationError, locate};
+use serde_json::Value;
+
+use self::documents::Documents;
+
+/// The oldest API that is spoken: Docker 20.10's, the oldest engine a distribution still ships.
+const OLDEST_API: (u64, u64) = (1, 41);
+
+/// The newest API that inspects are asked in: 1.52 no longer tells an address that a person asked
+/// for from one that the engine made up.
+const NEWEST_API: (u64, u64) = (1, 51);
+
+/// For an answer that the engine gives from memory. Its slowest, the list of hundreds of
+/// containers, was measured in milliseconds; an engine that takes ten seconds is ill.
+const READ_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long an engine may take to say that it is there.
+const CONNECT_LIMIT: Duration = Duration::from_secs(4);
+
+/// What bollard may take for any one request. The steps of a plan have limits of their own that
+/// follow from their effects, so this one never ends anything.
+const CLIENT_LIMIT_S: u64 = 24 * 60 * 60;
+
+/// A connection to one engine.
+#[derive(Debug, Clone)]
+pub struct EngineClient {
+    docker: Docker,
+    documents: Documents,
+    location: EngineLocation,
+    facts: EngineFacts,
+}
+
+/// What an engine says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineFacts {
+    /// The id of the engine's data root; two engines never share one.
+    pub id: String,
+    /// Its version ("20.10.24").
+    pub version: String,
+    /// The API that is spoken with it.
+    pub api: (u64, u64),
+    /// `linux`.
+    pub os: String,
+    /// As in image manifests: `amd64`, `arm64`.
+    pub architecture: String,
+    /// Whether it is Podman's service.
+    pub is_podman: bool,
+    /// The log driver of containers that ask for none.
+    pub log_driver: String,
+}
+
+impl EngineClient {
+    /// Connects, asks who is there, and settles on an API version.
+    pub async fn connect(location: &EngineLocation) -> Result<Self, EngineError> {
+        let unreachable = |reason: String| EngineError::Unreachable {
+            location: location.url.clone(),
+            source_of_location: location.source.to_owned(),
+            reason,
+        };
+        let documents = Documents::new(location)?;
+        let version = tokio::time::timeout(CONNECT_LIMIT, documents.get("/version")).await;
+        let version = match version {
+            Err(_) => return Err(unreachable("no answer within 4 s".to_owned())),
+            Ok(Err(error)) => return Err(unreachable(error.reason())),
+            Ok(Ok(version)) => version,
+        };
+        let api = settle(&version)?;
+        let documents = documents.with_version(api);
+        let info = tokio::time::timeout(READ_LIMIT, documents.get("/info")).await;
+        let info = info.map_err(|_| unreachable("no answer within 10 s".to_owned()))??;
+        let spoken =
+            ClientVersion { major_version: as_usize(api.0), minor_version: as_usize(api.1) };
+        let docker = connect(location, &spoken).map_err(|it| unreachable(it.to_string()))?;
+        Ok(Self {
+            docker,
+            documents,
+            location: location.clone(),
+            facts: facts(&version, &info, api),
+        })
+    }
+
+    /// What the engine says of itself.
+    pub fn facts(&self) -> &EngineFacts {
+        &self.facts
+    }
+
+    /// Where the engine is.
+    pub fn location(&self) -> &EngineLocation {
+        &self.location
+    }
+
+    /// A document, by its path below the API's version.
+    pub async fn get(&self, path: &str) -> Result<Value, EngineError> {
+        let answer = tokio::time::timeout(READ_LIMIT, self.documents.get(path)).await;
+        answer.map_err(|_| EngineError::TimedOut { what: path.to_owned() })?
+    }
+
+    /// A document that may not be there.
+    pub async fn find(&self, path: &str) -> Result<Option<Value>, EngineError> {
+        match self.get(path).await {
+            Ok(found) => Ok(Some(found)),
+            Err(EngineError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A request that changes something. It waits as long as the effect takes: the caller's step
+    /// has the limit.
+    pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, EngineError> {
+        self.documents.send("POST", path, body).await
+    }
+
+    /// Removes something. True if it was there.
+    pub async fn delete(&self, path: &str) -> Result<bool, EngineError> {
+        match self.documents.send("DELETE", path, None).await {
+            Ok(_) => Ok(true),
+            Err(EngineError::Refused { status: 404, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The inspect of a container, by id or name.
+    pub async fn container(&self, id: &str) -> Result<Option<Value>, EngineError> {
+        self.find(&format!("/containers/{}/json", encode(id))).await
+    }
+
+    /// The inspect of an image, by id or reference.
+    pub async fn image(&self, reference: &str) -> Result<Option<Value>, EngineError> {
+        self.find(&format!("/images/{}/json", encode(reference))).await
+    }
+
+    /// All containers, stopped ones too.
+    pub async fn containers(&self) -> Result<Vec<Value>, EngineError> {
+        match self.get("/containers/json?all=1").await? {
+            Value::Array(list) => Ok(list),
+            other => Err(EngineError::Nonsense { what: "/containers/json", got: kind(&other) }),
+        }
+    }
+}
+
+/// Escapes a name or reference for a path. Slashes and colons of image references stay.
+pub(crate) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'-'
+            | b'_'
+            | b'.'
+            | b'~'
+            | b'/'
+            | b':'
+            | b'@' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+fn connect(
+    location: &EngineLocation,
+    api: &ClientVersion,
+) -> Result<Docker, bollard::errors::Error> {
+    match location.url.strip_prefix("unix://") {
+        Some(path) => Docker::connect_with_unix(path, CLIENT_LIMIT_S, api),
+        None => Docker::connect_with_http(&location.url, CLIENT_LIMIT_S, api),
+    }
+}
+
+/// The newest API that both sides speak.
+fn settle(version: &Value) -> Result<(u64, u64), EngineError> {
+    let word = |key: &str| version[key].as_str().unwrap_or_default().to_owned();
+    let (engine, newest) = (word("Version"), word("ApiVersion"));
+    let is_podman = is_podman(version);
+    // Podman names its own version; its Docker API is 1.41, and right only since 5.1.
+    if is_podman && number(&engine) < (5, 1) {
+        return Err(EngineError::TooOld {
+            engine: format!("Podman {engine}"),
+            needed: "Podman 5.1",
+        });
+    }
+    let newest = number(&newest);
+    if newest < OLDEST_API {
+        return Err(EngineError::TooOld {
+            engine: format!("Docker {engine} (API {}.{})", newest.0, newest.1),
+            needed: "Docker 20.10 (API 1.41)",
+        });
+    }
+    let oldest = version["MinAPIVersion"].as_str().map_or((0, 0), number);
+    Ok(newest.min(NEWEST_API).max(oldest))
+}
+
+fn is_podman(version: &Value) -> bool {
+    let components = version["Components"].as_array().map_or(&[][..], Vec::as_slice);
+    components.iter().any(|it| it["Name"].as_str().is_some_and(|it| it.contains("Podman")))
+}
+
+fn facts(version: &Value, info: &Value, api: (u64, u64)) -> EngineFacts {
+    let word = |key: &str| version[key].as_str().unwrap_or_default().to_owned();
+    EngineFacts {
+        id: info["ID"].as_str().or(info["Name"].as_str()).unwrap_or_default().to_owned(),
+        version: word("Version"),
+        api,
+        os: word("Os"),
+        architecture: word("Arch"),
+        is_podman: is_podman(version),
+        log_driver: info["LoggingDriver"].as_str().unwrap_or("json-file").to_owned(),
+    }
+}
+
+/// The first two numbers of a version.
+fn number(text: &str) -> (u64, u64) {
+    let mut parts = text.split('.').map(|it| it.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+fn as_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn kind(value: &Value) -> String {
+    value.to_string().chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_api_that_both_speak_is_used() {
+        let docker = |api: &str| json!({"Version": "28.5.0", "ApiVersion": api});
+        assert_eq!(settle(&docker("1.41")).unwrap(), (1, 41));
+        assert_eq!(settle(&docker("1.52")).unwrap(), (1, 51));
+    }
+
+    #[test]
+    fn an_engine_that_is_too_old_is_named() {
+        let old = settle(&json!({"Version": "19.03.1", "ApiVersion": "1.40"})).unwrap_err();
+        assert_eq!(old.code(), "preflight_failed");
+        assert!(old.to_string().contains("Docker 19.03.1 (API 1.40)"), "{old}");
+        let podman = json!({"Version": "4.9.3", "ApiVersion": "1.41",
+            "Components": [{"Name": "Podman Engine"}]});
+        assert!(settle(&podman).unwrap_err().to_string().contains("Podman 4.9.3"));
+    }
+
+    #[test]
+    fn names_are_escaped_for_paths_and_references_stay_readable() {
+        assert_eq!(encode("a/b:c@sha256:d"), "a/b:c@sha256:d");
+        assert_eq!(encode("a b?c"), "a%20b%3Fc");
+    }
+}

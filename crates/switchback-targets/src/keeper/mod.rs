@@ -1,0 +1,138 @@
+//! The keeper beside a container: a program of ours that runs where the volumes are.
+//!
+//! Two containers of one tiny image. The *anchor*, one an engine, runs for as long as anything is
+//! managed there: it holds our volume, with every record and snapshot, against whoever prunes. The
+//! *lease*, one a target and only during an operation, has the target's volumes mounted: its name is
+//! the lease, it makes those volumes unprunable, and it copies snapshots on the engine's side.
+
+pub mod image;
+pub mod lease;
+pub mod programs;
+
+pub use image::ARCHITECTURE;
+use serde_json::{Value, json};
+
+use crate::engine_api::{EngineClient, EngineError, ImportedImage, encode};
+
+/// The label of our own containers; its value is what they are for.
+pub const ROLE_LABEL: &str = "dev.switchback.role";
+
+/// Our volume, one an engine.
+pub const VOLUME: &str = "switchback";
+
+/// The container that holds our volume.
+pub const ANCHOR: &str = "switchback-anchor";
+
+/// A keeper that does not end by itself is killed at once: it holds nothing in memory.
+const STOP_TIMEOUT_S: u64 = 1;
+
+/// The folder of a target's record, as the keepers see it.
+pub fn target_folder(target: &str) -> String {
+    format!("{}/targets/{target}", image::STORE_PATH)
+}
+
+/// The folder of one snapshot, as the keepers see it.
+pub fn snapshot_folder(target: &str, operation: &str) -> String {
+    format!("{}/snapshots/{target}/{operation}", image::STORE_PATH)
+}
+
+/// Sees to it that our image is there and the anchor runs. Safe to repeat, and by many at once.
+pub async fn ensure(engine: &EngineClient) -> Result<(), EngineError> {
+    ensure_image(engine).await?;
+    if let Some(found) = engine.container(ANCHOR).await? {
+        refuse_strangers(&found)?;
+        if found["State"]["Running"] == json!(true) {
+            return Ok(());
+        }
+    } else {
+        let body = body("anchor", &[], &json!({}));
+        match engine.post(&format!("/containers/create?name={ANCHOR}"), Some(&body)).await {
+            // Somebody else was faster.
+            Err(EngineError::Refused { status: 409, .. }) => {}
+            other => drop(other?),
+        }
+    }
+    drop(engine.post(&format!("/containers/{ANCHOR}/start"), None).await?);
+    Ok(())
+}
+
+async fn ensure_image(engine: &EngineClient) -> Result<(), EngineError> {
+    let reference = image::image_reference();
+    if engine.image(&reference).await?.is_some() {
+        return Ok(());
+    }
+    let (tar, command) = (image::image_tar(), vec![image::PROGRAM_PATH.to_owned()]);
+    engine.import(&ImportedImage { reference, tar, command }).await
+}
+
+/// Removes the anchor, the volume and our image, once nothing is managed on the engine any more.
+pub async fn remove_everything(engine: &EngineClient) -> Result<(), EngineError> {
+    if let Some(found) = engine.container(ANCHOR).await? {
+        refuse_strangers(&found)?;
+        let id = found["Id"].as_str().unwrap_or_default();
+        let _was_there = engine.delete(&format!("/containers/{id}?force=true")).await?;
+    }
+    let _was_there = engine.delete(&format!("/volumes/{VOLUME}")).await?;
+    let _was_there = engine.untag(&image::image_reference()).await?;
+    Ok(())
+}
+
+fn refuse_strangers(found: &Value) -> Result<(), EngineError> {
+    if found["Config"]["Labels"].get(ROLE_LABEL).is_some() {
+        return Ok(());
+    }
+    let name = found["Name"].as_str().unwrap_or_default().trim_start_matches('/').to_owned();
+    let message = format!("a container named {name} is there and is not Switchback's: rename it");
+    Err(EngineError::Refused { status: 409, message })
+}
+
+/// The request that makes one of our containers.
+fn body(role: &str, binds: &[String], labels: &Value) -> Value {
+    let mut all = vec![format!("{VOLUME}:{}", image::STORE_PATH)];
+    all.extend_from_slice(binds);
+    let mut labels = labels.clone();
+    labels[ROLE_LABEL] = json!(role);
+    json!({
+        "Image": image::image_reference(),
+        "Entrypoint": [image::PROGRAM_PATH],
+        "Cmd": ["hold"],
+        "Labels": labels,
+        "StopTimeout": STOP_TIMEOUT_S,
+        "NetworkDisabled": true,
+        "HostConfig": {
+            "Binds": all,
+            "NetworkMode": "none",
+            // After a restart of the engine the volumes have to be held again at once.
+            "RestartPolicy": {"Name": "unless-stopped"},
+            // A container may bring an init of its own; this one reaps for itself.
+            "Init": false,
+        },
+    })
+}
+
+/// Reads what was recorded with a target; none where nothing was. Our volume may outlive the
+/// anchor, so that without one nobody knows until it is back.
+pub async fn read_record(
+    engine: &EngineClient,
+    target: &str,
+    file: &str,
+) -> Result<Option<Vec<u8>>, EngineError> {
+    if engine.container(ANCHOR).await?.is_none() {
+        if engine.find(&format!("/volumes/{}", encode(VOLUME))).await?.is_none() {
+            return Ok(None);
+        }
+        ensure(engine).await?;
+    }
+    let path = format!("{}/{file}", target_folder(target));
+    Ok(engine.read_file(ANCHOR, &path).await?.map(|it| it.content))
+}
+
+/// Whether a snapshot is complete: its manifest is written last.
+pub async fn has_snapshot(
+    engine: &EngineClient,
+    target: &str,
+    operation: &str,
+) -> Result<bool, EngineError> {
+    let path = format!("{}/manifest.json", snapshot_folder(target, operation));
+    Ok(engine.read_file(ANCHOR, &path).await?.is_some())
+}

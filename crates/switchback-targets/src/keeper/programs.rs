@@ -1,0 +1,216 @@
+//! The keeper's programs, as the controller starts them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::Value;
+
+use super::image::PROGRAM_PATH;
+use crate::{
+    container::change::DataSet,
+    engine_api::{EngineClient, EngineError, ExecOutput, Input},
+};
+
+/// For what takes a moment: a record of some kilobytes, a folder.
+const SHORT: Duration = Duration::from_secs(60);
+
+/// What a program of the keeper answers in place of a result.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The program refused.
+    #[error("{what}: {path}")]
+    Failed {
+        /// What went wrong.
+        what: String,
+        /// To what.
+        path: String,
+        /// Its exit code; 28 is a full disk.
+        exit: i64,
+    },
+}
+
+impl KeeperError {
+    /// The contract's error code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Engine(error) => error.code(),
+            Self::Failed { exit: 28, .. } => "no_space",
+            Self::Failed { .. } => "internal",
+        }
+    }
+}
+
+/// How much of a copy is done, in bytes.
+pub type OnProgress<'a> = &'a mut (dyn FnMut(&str, u64, Option<u64>) + Send);
+
+/// What a mount takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes a mount takes, by the mount's name.
+    pub bytes: BTreeMap<String, u64>,
+    /// Bytes that are free where snapshots lie.
+    pub free_bytes: Option<u64>,
+}
+
+/// Writes a file durably and in one piece.
+pub async fn put(
+    engine: &EngineClient,
+    keeper: &str,
+    path: &str,
+    bytes: Vec<u8>,
+) -> Result<(), KeeperError> {
+    let argv = words(&["put", path]);
+    let run = engine.exec(keeper, &argv, Input::Bytes(bytes.into()), |_| {});
+    let output = tokio::time::timeout(SHORT, run).await;
+    finished(output.map_err(|_| EngineError::TimedOut { what: format!("writing {path}") })??)
+        .map(drop)
+}
+
+/// Removes a file or folder below our volume.
+pub async fn remove(engine: &EngineClient, keeper: &str, path: &str) -> Result<(), KeeperError> {
+    let output = engine.exec(keeper, &words(&["remove", path]), Input::Nothing, |_| {}).await?;
+    finished(output).map(drop)
+}
+
+/// The names in a folder below our volume.
+pub async fn list(
+    engine: &EngineClient,
+    keeper: &str,
+    path: &str,
+) -> Result<Vec<String>, KeeperError> {
+    let output = engine.exec(keeper, &words(&["list", path]), Input::Nothing, |_| {}).await?;
+    Ok(finished(output)?.lines().map(str::to_owned).collect())
+}
+
+/// Copies data to a snapshot.
+pub async fn snapshot(
+    engine: &EngineClient,
+    keeper: &str,
+    folder: &str,
+    data: &DataSet,
+    at: &str,
+    on_progress: OnProgress<'_>,
+) -> Result<(), KeeperError> {
+    let mut argv = words(&["snapshot", "--to", folder, "--at", at]);
+    argv.extend(mounts(data));
+    copy(engine, keeper, &argv, on_progress).await
+}
+
+/// Makes data what it was at a snapshot. What stands there is first copied aside.
+pub async fn restore(
+    engine: &EngineClient,
+    keeper: &str,
+    (folder, aside): (&str, &str),
+    data: &DataSet,
+    at: &str,
+    on_progress: OnProgress<'_>,
+) -> Result<(), KeeperError> {
+    let mut argv = words(&["restore", "--from", folder, "--aside", aside, "--at", at]);
+    argv.extend(mounts(data));
+    copy(engine, keeper, &argv, on_progress).await
+}
+
+/// What data takes, and what is free.
+pub async fn usage(
+    engine: &EngineClient,
+    keeper: &str,
+    data: &DataSet,
+) -> Result<Usage, KeeperError> {
+    let mut argv = words(&["usage"]);
+    argv.extend(mounts(data));
+    let output = engine.exec(keeper, &argv, Input::Nothing, |_| {}).await?;
+    let mut usage = Usage { bytes: BTreeMap::new(), free_bytes: None };
+    for line in finished(output)?.lines() {
+        let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
+        if let (Some(mount), Some(bytes)) = (line["mount"].as_str(), line["bytes"].as_u64()) {
+            let _first = usage.bytes.insert(mount.to_owned(), bytes);
+        }
+        usage.free_bytes = usage.free_bytes.or(line["free"]["bytes"].as_u64());
+    }
+    Ok(usage)
+}
+
+async fn copy(
+    engine: &EngineClient,
+    keeper: &str,
+    argv: &[String],
+    on_progress: OnProgress<'_>,
+) -> Result<(), KeeperError> {
+    let on_line = |line: &str| {
+        let Ok(line) = serde_json::from_str::<Value>(line) else { return };
+        if let (Some(item), Some(done)) = (line["item"].as_str(), line["done"].as_u64()) {
+            on_progress(&readable(item), done, line["total"].as_u64());
+        }
+    };
+    finished(engine.exec(keeper, argv, Input::Nothing, on_line).await?).map(drop)
+}
+
+fn words(arguments: &[&str]) -> Vec<String> {
+    [PROGRAM_PATH].iter().chain(arguments).map(|it| (*it).to_owned()).collect()
+}
+
+/// A mount is named by where the service sees it, as one part of a path.
+fn mount_name(target: &str) -> String {
+    target.replace('%', "%25").replace('/', "%2F")
+}
+
+fn readable(name: &str) -> String {
+    name.replace("%2F", "/").replace("%25", "%")
+}
+
+/// `--mount` and `--exclude` for all data; what is left out as a whole is not mentioned.
+fn mounts(data: &DataSet) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let exclude: Vec<&str> = data.exclude.iter().map(|it| it.trim_end_matches('/')).collect();
+    for mount in &data.mounts {
+        let target = mount.target.trim_end_matches('/');
+        if exclude.iter().any(|it| target == *it || target.starts_with(&format!("{it}/"))) {
+            continue;
+        }
+        let name = mount_name(&mount.target);
+        arguments.extend(["--mount".to_owned(), format!("{name}={}", mount.inside)]);
+        for path in exclude.iter().filter_map(|it| it.strip_prefix(&format!("{target}/"))) {
+            arguments.extend(["--exclude".to_owned(), format!("{name}={path}")]);
+        }
+    }
+    arguments
+}
+
+/// A program's output, or its one line of error.
+fn finished(output: ExecOutput) -> Result<String, KeeperError> {
+    if output.code == 0 {
+        return Ok(output.stdout);
+    }
+    let line = output.stderr.lines().rev().find_map(|it| serde_json::from_str::<Value>(it).ok());
+    let error = line.map(|it| it["error"].clone()).unwrap_or(Value::Null);
+    let word = |key: &str| error[key].as_str().map(str::to_owned);
+    Err(KeeperError::Failed {
+        what: word("what").unwrap_or_else(|| output.last_words()),
+        path: word("path").unwrap_or_default(),
+        exit: output.code,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::change::DataMount;
+
+    #[test]
+    fn exclusions_are_given_to_the_mount_that_they_lie_in() {
+        let mount = |target: &str, inside: &str| DataMount {
+            target: target.to_owned(),
+            source: "v".to_owned(),
+            inside: inside.to_owned(),
+        };
+        let data = DataSet {
+            snapshot: "op".to_owned(),
+            mounts: vec![mount("/data", "/data/0"), mount("/cache", "/data/1")],
+            exclude: vec!["/cache".to_owned(), "/data/tmp/".to_owned()],
+        };
+        assert_eq!(mounts(&data), ["--mount", "%2Fdata=/data/0", "--exclude", "%2Fdata=tmp"]);
+        assert_eq!(readable(&mount_name("/a%/b")), "/a%/b");
+    }
+}

@@ -1,0 +1,19 @@
+//! Results as text for people, made from the very documents that programs get, so that the two
+//! cannot differ. Words carry the meaning; there is no colour here.
+
+mod check;
+mod facts;
+mod history;
+mod operation;
+mod plan;
+mod show;
+mod status;
+
+pub use check::check;
+pub use history::history;
+pub use operation::operation_result;
+pub use plan::plan;
+pub use show::show;
+pub use status::status;
+
+pub(super) use facts::{label, next, texts, word};
