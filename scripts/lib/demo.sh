@@ -12,10 +12,11 @@ demo_failed() {
 # so that two demos do not meet.
 demo_prepare() {
     local lab_was_up=no
-    if [ -r "$LAB_ENV" ] && "$CHECKOUT/scripts/lab" env >/dev/null && process_or_engine_runs; then lab_was_up=yes; fi
+    # The lab may use an engine that is not its own; its registry tells in either case.
+    if process_runs registry; then lab_was_up=yes; fi
     "$CHECKOUT/scripts/lab" up
-    say "building switchback"
-    (cd "$CHECKOUT" && CARGO_TARGET_DIR="$LAB_DIR/target" cargo build --release --quiet --package switchback)
+    say "building switchback (about two minutes the first time)"
+    static_build switchback
     WORK="$(mktemp -d "${TMPDIR:-/tmp}/switchback-demo.XXXXXX")"
     {
         echo "NAME=ledger-demo-$$"
@@ -24,9 +25,6 @@ demo_prepare() {
     } >"$WORK/demo"
     demo_load "$WORK"
 }
-
-# The lab may use an engine that is not its own; then its registry tells whether it is up.
-process_or_engine_runs() { process_runs engine || process_runs registry; }
 
 # demo_load FOLDER: takes up a demo that has been prepared.
 demo_load() {
@@ -41,9 +39,9 @@ demo_load() {
     DOCKER_CONFIG="$SWITCHBACK_LAB_DOCKER_CONFIG"
     SWITCHBACK_CONFIG="$WORK/switchback.toml"
     SWITCHBACK_STATE="$WORK/state"
-    PATH="$LAB_DIR/target/release:$PATH"
+    STATIC_BIN="$(static_bin)"
+    PATH="$STATIC_BIN:$PATH"
     set +a
-    STATIC_BIN="$LAB_DIR/target/static/$(rustc -vV | sed -n 's/^host: //p')/release"
     IMAGE="$SWITCHBACK_LAB_REGISTRY/$NAME"
     URL="http://127.0.0.1:$PORT"
 }
@@ -56,7 +54,8 @@ release() {
 
 start_service() {
     docker volume create "$NAME" >/dev/null
-    docker run --quiet --detach --name "$NAME" --restart unless-stopped --publish "127.0.0.1:$PORT:8080" \
+    docker pull --quiet "$IMAGE:stable" >/dev/null
+    docker run --detach --name "$NAME" --restart unless-stopped --publish "127.0.0.1:$PORT:8080" \
         --volume "$NAME:/data" "$IMAGE:stable" >/dev/null
     wait_until 30 answers || demo_failed "the service did not start"
     # A few rows, so that there is something to lose.
@@ -142,6 +141,17 @@ under_load() {
     echo "(code $code: $(json_value outcome <"$WORK/$act.json"))"
 }
 
+# Every row that the service has acknowledged must be there afterwards, whatever went on meanwhile.
+expect_all_rows() {
+    local answered before after
+    answered="$(json_value answered <"$WORK/$1.load")"
+    before="$(cat "$WORK/$1.rows-before")"
+    after="$(cat "$WORK/$1.rows-after")"
+    [ "$after" -ge $((before + answered)) ] ||
+        demo_failed "of $answered rows that the service took, $((before + answered - after)) are missing"
+    echo "all $answered rows that the service took meanwhile are there"
+}
+
 results() {
     printf '%-34s %9s %6s %9s %9s %12s %12s\n' '' answered lost 'longest' downtime rows rows
     printf '%-34s %9s %6s %9s %9s %12s %12s\n' '' requests '' 'gap' measured before after
@@ -182,7 +192,7 @@ demo_invite() {
 
 Left for you to look around:
     export DOCKER_HOST=$DOCKER_HOST SWITCHBACK_CONFIG=$SWITCHBACK_CONFIG SWITCHBACK_STATE=$SWITCHBACK_STATE
-    export PATH=$LAB_DIR/target/release:\$PATH
+    export PATH=$STATIC_BIN:\$PATH
     switchback history
     switchback status
     docker ps --all
@@ -208,7 +218,7 @@ demo_remove() {
     # These images are this demo's alone: its name is in their environment.
     docker images --no-trunc --format '{{.ID}}' | sort -u | while read -r found; do
         if docker image inspect --format '{{.Config.Env}}' "$found" | grep -q "LEDGER_BUILD=$NAME"; then
-            docker rmi --force "$found" >/dev/null
+            docker rmi --force "$found" >/dev/null || say "the image $found could not be removed"
         fi
     done
     rm -rf "$LAB_DIR/registry/data/docker/registry/v2/repositories/$NAME"
