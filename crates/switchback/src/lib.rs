@@ -1,10 +1,16 @@
-//! The command line and the daemon of Switchback.
+//! The command line and the daemon of Switchback, and its library.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod cli;
+pub mod commands;
+mod config;
 pub mod confirm;
+pub mod context;
 pub mod display;
+pub mod error;
 pub mod exit_code;
 pub mod notice;
+pub mod operate;
 pub mod printer;
 pub mod store;

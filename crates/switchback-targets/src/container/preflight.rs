@@ -5,6 +5,7 @@ mod data;
 mod owners;
 mod ports;
 
+pub use self::data::lost_paths;
 use serde::Serialize;
 use serde_json::{Value, json};
 use switchback_core::PlanError;
@@ -77,7 +78,7 @@ impl Check {
 
 /// Every check, in the order in which they are shown.
 pub fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
-    let mut all = owners::checks(at, to);
+    let mut all = owners::checks(at, &to.settings);
     all.push(exists(at, to));
     all.push(architecture(at, to));
     all.push(auto_remove(at, to));
@@ -90,11 +91,19 @@ pub fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
     all
 }
 
+/// Why a container may not be managed at all: somebody else makes and unmakes it.
+pub fn owner_refusal(at: &Observed, settings: &super::settings::ContainerSettings) -> Option<PlanError> {
+    owners::checks(at, settings).into_iter().find_map(refusal)
+}
+
+fn refusal(check: Check) -> Option<PlanError> {
+    let Check { result: CheckResult::Failed, code, message, hint, .. } = check else { return None };
+    Some(PlanError::Refused { code: code.to_owned(), problem: message, hint })
+}
+
 /// The first check that failed, as the reason why there is no plan.
 pub(super) fn first_refusal(at: &Observed, to: &Desired) -> Option<PlanError> {
-    let failed = checks(at, to).into_iter().find(|it| it.result == CheckResult::Failed)?;
-    let Check { code, message, hint, .. } = failed;
-    Some(PlanError::Refused { code: code.to_owned(), problem: message, hint })
+    checks(at, to).into_iter().find_map(refusal)
 }
 
 fn exists(at: &Observed, to: &Desired) -> Check {

@@ -117,14 +117,36 @@ pub async fn read_record(
     target: &str,
     file: &str,
 ) -> Result<Option<Vec<u8>>, EngineError> {
-    if engine.container(ANCHOR).await?.is_none() {
-        if engine.find(&format!("/volumes/{}", encode(VOLUME))).await?.is_none() {
-            return Ok(None);
-        }
-        ensure(engine).await?;
+    if !is_used(engine).await? {
+        return Ok(None);
     }
     let path = format!("{}/{file}", target_folder(target));
     Ok(engine.read_file(ANCHOR, &path).await?.map(|it| it.content))
+}
+
+/// Reads all that was recorded with a target, in one request: file name and content.
+pub async fn read_records(
+    engine: &EngineClient,
+    target: &str,
+) -> Result<Vec<(String, Vec<u8>)>, EngineError> {
+    if !is_used(engine).await? {
+        return Ok(Vec::new());
+    }
+    let files = engine.read_files(ANCHOR, &target_folder(target)).await?;
+    let name = |it: &str| it.rsplit('/').next().unwrap_or(it).to_owned();
+    Ok(files.into_iter().map(|it| (name(&it.name), it.content)).collect())
+}
+
+/// Whether anything is managed on the engine. Brings the anchor back where only our volume is left.
+async fn is_used(engine: &EngineClient) -> Result<bool, EngineError> {
+    if engine.container(ANCHOR).await?.is_some() {
+        return Ok(true);
+    }
+    if engine.find(&format!("/volumes/{}", encode(VOLUME))).await?.is_none() {
+        return Ok(false);
+    }
+    ensure(engine).await?;
+    Ok(true)
 }
 
 /// Whether a snapshot is complete: its manifest is written last.

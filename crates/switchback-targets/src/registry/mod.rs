@@ -21,6 +21,8 @@ mod transport;
 mod trust;
 mod version_tag;
 
+/// What an engine is given to log in at a registry; it holds a secret in the open.
+pub use bollard::auth::DockerCredentials as EngineLogin;
 pub use client::Client;
 pub use credentials::{CredentialError, Credentials};
 pub use detect::{Detection, LocalImage, UnknownReason, detect};

@@ -165,14 +165,14 @@ fn as_document(body: &bollard::models::ContainerCreateBody) -> Value {
 
 /// What identifies the image of a container: its digest in the repository that it was made from,
 /// else any digest, else its id.
-pub(super) fn version_of(member: &Member) -> String {
+pub fn version_of(member: &Member) -> String {
     digest_of(member)
         .and_then(|it| it.split_once('@').map(|it| it.1.to_owned()))
         .unwrap_or_else(|| member.image_id().to_owned())
 }
 
 /// `repository@digest` of a container's image.
-pub(crate) fn digest_of(member: &Member) -> Option<String> {
+pub fn digest_of(member: &Member) -> Option<String> {
     let reference = member.image_reference().split('@').next().unwrap_or_default();
     let repository = match reference.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => repository,
@@ -185,7 +185,7 @@ pub(crate) fn digest_of(member: &Member) -> Option<String> {
 }
 
 /// What people call the version of a container: its image's version label.
-pub(super) fn label_of(member: &Member) -> Option<String> {
+pub fn label_of(member: &Member) -> Option<String> {
     let label = &member.image["Config"]["Labels"]["org.opencontainers.image.version"];
     label.as_str().filter(|it| !it.is_empty()).map(str::to_owned)
 }

@@ -13,7 +13,7 @@ use switchback_core::{
 };
 
 use self::incoming::Incoming;
-pub(crate) use self::incoming::digest_of;
+pub use self::incoming::{digest_of, label_of, version_of};
 use super::{
     change::{Change, CommitDraft, DataMount, DataSet, PreviousDraft, Subject},
     driver::ContainerDriver,

@@ -161,14 +161,16 @@ impl Planner<'_> {
                 steps.push(Change::PauseContainer { subject, name });
             }
         }
-        if let Some(image) = self.incoming.image().filter(|it| is_tag(&it.reference)) {
-            let named = image.id.clone().or_else(|| image.digest.clone());
-            let was =
-                self.at.local_image.as_ref().and_then(|it| it["Id"].as_str()).map(str::to_owned);
-            if let Some(named) = named.filter(|it| Some(it) != was.as_ref()) {
-                let reference = image.reference.clone();
-                steps.push(Change::MoveTag { reference, image: named, was });
+        let (reference, image) = match &self.incoming {
+            Incoming::New { image, .. } => {
+                (image.reference.clone(), image.id.clone().or_else(|| image.digest.clone()))
             }
+            Incoming::Kept { release } => (release.reference.clone(), Some(release.image.clone())),
+        };
+        let local = self.at.local_image.as_ref();
+        let was = local.and_then(|it| it["Id"].as_str()).map(str::to_owned);
+        if let Some(image) = image.filter(|it| is_tag(&reference) && Some(it) != was.as_ref()) {
+            steps.push(Change::MoveTag { reference, image, was });
         }
         steps.push(Change::RecordRelease { commit: Box::new(commit.clone()) });
         steps

@@ -90,7 +90,7 @@ fn written_layer(target: &Member, to: &Desired) -> Check {
 
 /// The deepest paths that were written and that no mount, disposable folder or carried account
 /// covers.
-pub(crate) fn lost_paths(target: &Member, accounts: &[String]) -> Vec<String> {
+pub fn lost_paths(target: &Member, accounts: &[String]) -> Vec<String> {
     let mounts: Vec<&str> = {
         let all = target.inspect["Mounts"].as_array().into_iter().flatten();
         all.filter_map(|it| it["Destination"].as_str()).collect()

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Check;
-use crate::container::{goal::Desired, members::Member, observe::Observed};
+use crate::container::{members::Member, observe::Observed, settings::ContainerSettings};
 
 /// A label by which an owner is known, who that is, and the owner's own command for an update.
 const OWNERS: [(&str, &str, &str); 9] = [
@@ -29,15 +29,15 @@ const OWNERS: [(&str, &str, &str); 9] = [
 /// The label that says "hands off".
 const OPT_OUT: &str = "switchback.enable";
 
-pub(super) fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
-    let mut all: Vec<Check> = at.members.iter().filter_map(|it| owned(it, to)).collect();
+pub(super) fn checks(at: &Observed, settings: &ContainerSettings) -> Vec<Check> {
+    let mut all: Vec<Check> = at.members.iter().filter_map(|it| owned(it, settings)).collect();
     if all.is_empty() && !at.members.is_empty() {
         all.push(Check::passed("owner", "nobody else manages the container"));
     }
     all
 }
 
-fn owned(member: &Member, to: &Desired) -> Option<Check> {
+fn owned(member: &Member, settings: &ContainerSettings) -> Option<Check> {
     let name = member.name();
     if member.label(OPT_OUT) == Some("false") {
         let message = format!("container {name} has the label {OPT_OUT}=false");
@@ -49,7 +49,7 @@ fn owned(member: &Member, to: &Desired) -> Option<Check> {
         let hint = format!(
             "declare kind compose: switchback config set deployment.{}.kind compose   \
              (until then: docker compose --project-name {project} pull && docker compose --project-name {project} up -d)",
-            to.settings.deployment
+            settings.deployment
         );
         return Some(Check::failed("owner", "not_permitted", message).hint(hint));
     }

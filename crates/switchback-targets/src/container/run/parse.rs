@@ -153,8 +153,8 @@ impl RunSettings {
         }
         let mode = self.network_mode.as_deref().unwrap_or("");
         if mode.starts_with("container:") && !self.ports.is_empty() {
-            let problem = "cannot be published from the network of another container";
-            return Err(RunError::at("ports", problem));
+            let problem = "ports cannot be published from the network of another container";
+            return Err(RunError::at("network_mode", problem));
         }
         let mut targets: Vec<&str> = self.tmpfs.keys().map(String::as_str).collect();
         for (index, volume) in self.volumes.iter().enumerate() {
@@ -163,13 +163,6 @@ impl RunSettings {
                 return Err(RunError::at_index("volumes", index, problem));
             }
             targets.push(volume.target());
-        }
-        for (index, port) in self.ports.iter().enumerate() {
-            let fixed = matches!(port.published, super::Published::Port(_));
-            if fixed && self.ports[..index].contains(port) {
-                let problem = format!("port {} is published twice in the same way", port.target);
-                return Err(RunError::at("ports", problem));
-            }
         }
         Ok(())
     }

@@ -62,10 +62,53 @@ impl fmt::Display for Protocol {
     }
 }
 
+/// The short syntax.
+impl fmt::Display for PortMapping {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host_ip {
+            Some(IpAddr::V6(address)) => write!(formatter, "[{address}]:")?,
+            Some(IpAddr::V4(address)) => write!(formatter, "{address}:")?,
+            None => {}
+        }
+        match self.published {
+            Published::Any if self.host_ip.is_some() => formatter.write_str(":")?,
+            Published::Any => {}
+            Published::Port(port) => write!(formatter, "{port}:")?,
+            Published::Between(from, to) => write!(formatter, "{from}-{to}:")?,
+        }
+        write!(formatter, "{}", self.target)?;
+        if self.protocol == Protocol::Tcp {
+            Ok(())
+        } else {
+            write!(formatter, "/{}", self.protocol)
+        }
+    }
+}
+
 impl PortMapping {
+    /// Whether both cannot be bound at once.
+    pub fn collides(&self, other: &Self) -> bool {
+        let (Published::Port(own), Published::Port(theirs)) = (self.published, other.published)
+        else {
+            return false;
+        };
+        own == theirs && self.protocol == other.protocol && overlap(self.host_ip, other.host_ip)
+    }
+
     /// Whether more than this machine reaches it.
     pub fn is_exposed(&self) -> bool {
         !self.host_ip.is_some_and(|address| address.is_loopback())
+    }
+}
+
+/// Whether two addresses have one in common; none stands for all.
+fn overlap(left: Option<IpAddr>, right: Option<IpAddr>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => {
+            let either_all = left.is_unspecified() || right.is_unspecified();
+            left == right || (either_all && left.is_ipv4() == right.is_ipv4())
+        }
+        _ => true,
     }
 }
 
@@ -275,6 +318,33 @@ mod tests {
         for all in ["80:80", "0.0.0.0:80:80", "[::]:80:80", "192.0.2.1:80:80"] {
             assert!(parsed(&json!([all]))[0].is_exposed(), "{all}");
         }
+    }
+
+    #[test]
+    fn a_mapping_is_shown_in_the_short_syntax() {
+        for text in [
+            "80",
+            "8080:80/udp",
+            "127.0.0.1:3000:80",
+            "[::1]:3000:80",
+            "127.0.0.1::80",
+            "3000-3005:80",
+        ] {
+            assert_eq!(parsed(&json!([text]))[0].to_string(), text);
+        }
+    }
+
+    #[test]
+    fn ports_collide_where_their_addresses_overlap() {
+        let collide = |left: &str, right: &str| {
+            parsed(&json!([left]))[0].collides(&parsed(&json!([right]))[0])
+        };
+        assert!(collide("80:80", "127.0.0.1:80:81"));
+        assert!(collide("0.0.0.0:80:80", "127.0.0.1:80:81"));
+        assert!(!collide("127.0.0.1:80:80", "127.0.0.2:80:80"));
+        assert!(!collide("0.0.0.0:80:80", "[::1]:80:80"));
+        assert!(!collide("80:80", "80:80/udp"));
+        assert!(!collide("80", "80"));
     }
 
     #[test]

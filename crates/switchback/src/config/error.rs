@@ -1,0 +1,166 @@
+//! What is wrong with a configuration, and how that is shown.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::document::{dotted, line_and_column};
+use super::fix::Fix;
+
+/// One mistake in a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub(crate) struct ConfigError {
+    /// The key, as it is typed; `FILE:LINE:COLUMN` where the file is not TOML at all.
+    pub(crate) field: String,
+    /// Why it is wrong.
+    pub(crate) problem: String,
+    /// A command that clears it, run as it stands.
+    pub(crate) fix_command: String,
+    /// The configuration file.
+    pub(crate) file: PathBuf,
+    /// Counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u32>,
+    /// Counted from 1, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<u32>,
+}
+
+/// Something that is allowed and probably not meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Warning {
+    /// The key, as it is typed.
+    pub(crate) field: String,
+    /// What is to be said.
+    pub(crate) message: String,
+    /// A command that ends it, run as it stands.
+    pub(crate) fix_command: String,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// No file at all.
+    #[error("No configuration found. Looked for: {}", list(looked_for))]
+    NotFound {
+        /// The places, in their order; with a remark where one was passed by.
+        looked_for: Vec<String>,
+    },
+    /// A file that cannot be read.
+    #[error("Cannot read the configuration {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file that is wrong.
+    #[error(transparent)]
+    Invalid(#[from] Box<ConfigError>),
+}
+
+impl LoadError {
+    /// What to type next, where it is known.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotFound { .. } => {
+                Some("`switchback init` writes one from what runs here; `--config FILE` names one")
+            }
+            Self::Unreadable { .. } | Self::Invalid(_) => None,
+        }
+    }
+}
+
+fn list(places: &[String]) -> String {
+    places.join(", ")
+}
+
+/// A mistake before it is put into the words of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fault {
+    pub(crate) path: Vec<String>,
+    pub(crate) start: Option<usize>,
+    pub(crate) problem: String,
+    pub(crate) fix: Fix,
+}
+
+impl Fault {
+    /// For a report about the file with this text. `flag` is the path that `--config` named.
+    pub(crate) fn report(self, file: &Path, text: &str, flag: Option<&Path>) -> ConfigError {
+        let at = self.start.map(|start| line_and_column(text, start));
+        ConfigError {
+            field: dotted(&self.path),
+            problem: self.problem,
+            fix_command: self.fix.command(flag),
+            file: file.to_path_buf(),
+            line: at.map(|(line, _)| line),
+            column: at.map(|(_, column)| column),
+        }
+    }
+
+    /// The same as a warning.
+    pub(crate) fn warning(self, flag: Option<&Path>) -> Warning {
+        Warning {
+            field: dotted(&self.path),
+            message: self.problem,
+            fix_command: self.fix.command(flag),
+        }
+    }
+}
+
+/// How the parts of a report are set off from each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    /// `Error:`
+    pub(crate) error: fn(&str) -> String,
+    /// The name of the field.
+    pub(crate) field: fn(&str) -> String,
+    /// The command to run.
+    pub(crate) command: fn(&str) -> String,
+}
+
+impl Style {
+    /// No colour at all.
+    pub(crate) fn plain() -> Self {
+        Self { error: str::to_owned, field: str::to_owned, command: str::to_owned }
+    }
+}
+
+/// The report that people see on stderr.
+pub(crate) fn render(error: &ConfigError, style: &Style) -> String {
+    let mut report = format!("\n{} Configuration error\n\n", (style.error)("Error:"));
+    let _infallible = writeln!(report, "  Field:   {}", (style.field)(&error.field));
+    let _infallible = writeln!(report, "  Problem: {}", error.problem);
+    let _infallible = write!(report, "\nTo fix, run:\n  {}\n", (style.command)(&error.fix_command));
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_the_field_the_problem_and_the_command() {
+        let error = ConfigError {
+            field: "deployment.web.run.ports".to_owned(),
+            problem: "port 70000 is out of range; ports go from 1 to 65535".to_owned(),
+            fix_command: "switchback config set deployment.web.run.ports '[\"127.0.0.1:8080:80\"]'"
+                .to_owned(),
+            file: PathBuf::from("/etc/switchback/switchback.toml"),
+            line: Some(3),
+            column: Some(1),
+        };
+        let expected = "
+Error: Configuration error
+
+  Field:   deployment.web.run.ports
+  Problem: port 70000 is out of range; ports go from 1 to 65535
+
+To fix, run:
+  switchback config set deployment.web.run.ports '[\"127.0.0.1:8080:80\"]'
+";
+        assert_eq!(render(&error, &Style::plain()), expected);
+    }
+}

@@ -1,0 +1,113 @@
+//! From a deployment to its engine, and to what was recorded there.
+
+use switchback_core::Record;
+use switchback_targets::{
+    container::{
+        change::{Change, Receipt},
+        document::TargetState,
+        settings::ContainerSettings,
+    },
+    engine_api::{EngineClient, locate},
+    keeper,
+};
+
+use super::Answer;
+use crate::{
+    config::{Deployment, Kind},
+    error::CommandError,
+};
+
+/// A fact of a container's transaction.
+pub type Fact = Record<Change, Receipt>;
+
+/// A deployment with its engine.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// The deployment's name.
+    pub name: String,
+    /// What is configured.
+    pub settings: ContainerSettings,
+    /// Its engine.
+    pub engine: EngineClient,
+}
+
+/// What is kept with a target.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// What runs, and the way back.
+    pub state: Option<TargetState>,
+    /// The last transaction, whoever ran it.
+    pub journal: Vec<Fact>,
+    /// The id of that transaction.
+    pub operation: Option<String>,
+}
+
+/// The container settings of a deployment; other kinds are refused by name.
+pub fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
+    let name = &deployment.name;
+    if let Some(host) = &deployment.host {
+        let message = format!("{name} is on host {host}: hosts over SSH are not supported yet");
+        return Err(CommandError::new("usage", message)
+            .hint("run switchback on that host, or name its engine: engine = \"tcp://…\""));
+    }
+    match (&deployment.container, deployment.kind) {
+        (Some(settings), Kind::Container) => Ok(settings.clone()),
+        (_, kind) => {
+            let message = format!("{name} is of kind {kind:?}, which is not supported yet");
+            Err(CommandError::new("usage", message.to_lowercase().replace(&name.to_lowercase(), name)))
+        }
+    }
+}
+
+/// Finds the engine and connects to it.
+pub async fn connect(deployment: &Deployment) -> Answer<Connected> {
+    let settings = settings(deployment)?;
+    let location = locate(deployment.engine.as_deref(), |key| std::env::var(key).ok())?;
+    let engine = EngineClient::connect(&location).await?;
+    Ok(Connected { name: deployment.name.clone(), settings, engine })
+}
+
+impl Connected {
+    /// The name of the container, which is the target's on its engine.
+    pub fn target(&self) -> &str {
+        &self.settings.container
+    }
+
+    /// The target, whatever our name for it.
+    pub fn target_key(&self) -> String {
+        format!("container:{}:{}", self.engine.facts().id, self.target())
+    }
+
+    /// Reads what is kept with the target, in one request.
+    pub async fn kept(&self) -> Answer<Kept> {
+        let mut kept = Kept::default();
+        for (name, bytes) in keeper::read_records(&self.engine, self.target()).await? {
+            match name.as_str() {
+                "state.json" => kept.state = Some(TargetState::read(&bytes).map_err(|error| {
+                    let mut message = error.to_string();
+                    if let Some(source) = std::error::Error::source(&error) {
+                        message = format!("{message}: {source}");
+                    }
+                    CommandError::new("store_unusable", message)
+                        .hint(format!("switchback adopt {} --take-over", self.name))
+                })?),
+                "journal.json" => (kept.operation, kept.journal) = super::journal::read(&bytes)?,
+                _ => {}
+            }
+        }
+        Ok(kept)
+    }
+}
+
+/// Another store's target may be looked at, and not changed.
+pub fn refuse_strangers(state: Option<&TargetState>, store: &str, name: &str) -> Answer<()> {
+    match state.map(|it| &it.owner).filter(|it| it.store != store) {
+        None => Ok(()),
+        Some(owner) => {
+            let message =
+                format!("{name} belongs to another store, taken by {}@{}", owner.user, owner.host);
+            Err(CommandError::new("owned_elsewhere", message)
+                .hint(format!("switchback adopt {name} --take-over")))
+        }
+    }
+}

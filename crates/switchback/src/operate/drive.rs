@@ -1,0 +1,241 @@
+//! One operation from its wish to its result.
+
+use serde_json::{Value, json};
+use switchback_core::{Cause, Outcome, Record, event::EventKind};
+use switchback_targets::container::change::Change;
+
+use super::{
+    Answer, Request, Surroundings, Wanted,
+    adopt::remember,
+    connect::{Connected, Kept, connect, refuse_strangers},
+    downtime::Downtime,
+    execute::{self, Ended, execute, is_update},
+    now,
+    prepare::{Prepared, prepare},
+    recover::{self, Interrupted, Way},
+    result::{self, Facts, without_transaction},
+};
+use crate::{config::Deployment, error::CommandError, exit_code::ExitCode, store::Finish};
+
+/// Whether to go on with a plan, in the words of whoever may decide it. It gets the plan's document.
+pub type Confirm<'a> = &'a mut (dyn FnMut(&Value) -> Answer<()> + Send);
+
+/// How an operation is followed from outside while it runs.
+pub trait Follow: Send + Sync {
+    /// For how long nothing has served so far.
+    fn downtime(&self) -> Downtime;
+}
+
+/// Updates or rolls back one deployment.
+pub(crate) async fn drive(
+    around: &Surroundings<'_>,
+    deployment: &Deployment,
+    request: &Request,
+    follow: &dyn Follow,
+    confirm: Confirm<'_>,
+) -> Answer<Value> {
+    let connected = connect(deployment).await?;
+    let mut kept = connected.kept().await?;
+    refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
+    if let Some(interrupted) = recover::find(around, &connected, &kept).await? {
+        recover::refuse_busy(around, &interrupted)?;
+        finish_first(around, &connected, request, interrupted, follow).await?;
+        kept = connected.kept().await?;
+    }
+    let prepared = prepare(around, &connected, &kept, request, &execute::id()).await?;
+    let action = request.goal.action();
+    let Some(_) = &prepared.planned else {
+        return Ok(up_to_date(&connected, &prepared, action));
+    };
+    let document = super::plan_document::document(&connected, &prepared);
+    confirm(&document)?;
+    let (prepared, ended) = execute(around, &connected, request, &prepared).await?;
+    let warnings = strings(&document["warnings"]);
+    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings)?;
+    hold(around, &connected, request, &prepared, &ended)?;
+    after(around, &connected, request, &ended).await?;
+    Ok(document)
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// What was interrupted comes first, and is said.
+async fn finish_first(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    interrupted: Interrupted,
+    follow: &dyn Follow,
+) -> Answer<()> {
+    let message = format!("operation {} was interrupted; it is finished or undone first", interrupted.operation);
+    let reporter = super::report::reporter(around, &interrupted.operation, &connected.name);
+    reporter.send(now(), EventKind::Warning { code: "interrupted".to_owned(), message });
+    let Some(ended) = recover::recover(around, connected, request, interrupted, Way::Finish).await? else {
+        return Ok(());
+    };
+    let result = conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new())?;
+    after(around, connected, request, &ended).await?;
+    match &ended.outcome {
+        Ok(Outcome::Stuck { .. }) => {
+            let message = result["error"]["message"].as_str().unwrap_or("the recovery is stuck").to_owned();
+            Err(CommandError::new("undo_failed", message)
+                .hint(format!("switchback recover {}", connected.name)))
+        }
+        Err(error) => Err(error.clone()),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Brings what was interrupted to its end; none if nothing was.
+pub(crate) async fn recover_one(
+    around: &Surroundings<'_>,
+    deployment: &Deployment,
+    way: Way,
+    follow: &dyn Follow,
+    confirm: Confirm<'_>,
+) -> Answer<Option<Value>> {
+    let connected = connect(deployment).await?;
+    let kept: Kept = connected.kept().await?;
+    let Some(interrupted) = recover::find(around, &connected, &kept).await? else { return Ok(None) };
+    confirm(&json!({ "deployment": connected.name, "operation": interrupted.operation }))?;
+    let request = Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
+    let ended = recover::recover(around, &connected, &request, interrupted, way).await?;
+    let Some(ended) = ended else { return Ok(None) };
+    let document = conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new())?;
+    after(around, &connected, &request, &ended).await?;
+    Ok(Some(document))
+}
+
+fn up_to_date(connected: &Connected, prepared: &Prepared, action: &str) -> Value {
+    let mut document = without_transaction(&connected.name, action, "up_to_date", None);
+    if let Some(target) = prepared.observed.target() {
+        use switchback_targets::container::plan::{label_of, version_of};
+        document["current_version"] = json!(version_of(target));
+        if let Some(label) = label_of(target) {
+            document["current_label"] = json!(label);
+        }
+    }
+    document["warnings"] = json!(prepared.warnings);
+    document
+}
+
+/// Writes the end of an operation down, and tells everybody.
+fn conclude(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    action: &str,
+    trigger: &str,
+    ended: &Ended,
+    follow: &dyn Follow,
+    warnings: Vec<String>,
+) -> Answer<Value> {
+    let finished_at = now();
+    let facts = Facts {
+        operation: &ended.operation,
+        deployment: &connected.name,
+        action,
+        trigger,
+        records: &ended.records,
+        outcome: ended.outcome.as_ref(),
+        evidence: ended.evidence.as_ref(),
+        span: (ended.started_at, finished_at),
+        downtime_ms: follow.downtime().total(finished_at),
+        warnings,
+    };
+    let document = result::document(&facts);
+    if let Some(evidence) = &ended.evidence {
+        around.store.add_log(&ended.operation, "container", &evidence.log_tail.join("\n"))?;
+        around.store.add_log(&ended.operation, "state", &evidence.state.to_string())?;
+    }
+    // A lease that went to somebody else leaves the operation open here: theirs is the last word.
+    if ended.outcome.is_ok() {
+        let code = ExitCode::of_result(&document).number();
+        around.store.finish(
+            &ended.operation,
+            &Finish {
+                finished_at,
+                outcome: document["outcome"].as_str().unwrap_or_default().to_owned(),
+                exit_code: code,
+                error_code: document["error"]["code"].as_str().map(str::to_owned),
+                result_json: document.to_string(),
+                related: None,
+            },
+        )?;
+    }
+    let reporter = super::report::reporter(around, &ended.operation, &connected.name);
+    reporter.send(now(), EventKind::Finished { result: Box::new(document.clone()) });
+    Ok(document)
+}
+
+/// `--to` holds a deployment until the next plain update; a rollback by hand quarantines what it
+/// leaves, which holds it too.
+fn hold(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    prepared: &Prepared,
+    ended: &Ended,
+) -> Answer<()> {
+    if !matches!(ended.outcome, Ok(Outcome::Committed)) {
+        return Ok(());
+    }
+    let name = &connected.name;
+    match &request.goal {
+        Wanted::Update { to: Some(_) } => {
+            if let Some(reference) = &prepared.reference {
+                around.store.set_hold(name, &reference.familiar())?;
+            }
+        }
+        Wanted::Update { to: None } => {
+            let _was_held = around.store.release_hold(name)?;
+        }
+        Wanted::Rollback { .. } => {
+            if let Some(left) = prepared.planned.as_ref().and_then(|it| it.previous.as_ref()) {
+                let reason = "rolled back by hand";
+                around.store.add_quarantine(name, &left.version, None, reason, now())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What follows from an end: releases are copied from the target, and a verdict is remembered.
+async fn after(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    ended: &Ended,
+) -> Answer<()> {
+    let state = connected.kept().await?.state;
+    if let Some(state) = &state {
+        execute::known(around, connected)?;
+        remember(around, connected, state)?;
+    }
+    let cause = match &ended.outcome {
+        Ok(Outcome::RolledBack { cause } | Outcome::Failed { cause } | Outcome::Stuck { cause, .. }) => cause,
+        Ok(Outcome::Committed | Outcome::Accepted) | Err(_) => return Ok(()),
+    };
+    if cause.is_verdict() && (is_update(request) || request.trigger == "recovery") {
+        reject(around, connected, ended, cause)?;
+    }
+    Ok(())
+}
+
+/// Remembers what was rejected, with the specification that it was tried with.
+fn reject(around: &Surroundings<'_>, connected: &Connected, ended: &Ended, cause: &Cause) -> Answer<()> {
+    let Some(Record::Opened { plan, .. }) = ended.records.first() else { return Ok(()) };
+    let release = plan.seal.iter().find_map(|it| match &it.change {
+        Change::RecordRelease { commit } => Some(&commit.release),
+        _ => None,
+    });
+    // A release that was committed before is known to be good: a way back to it that failed says
+    // nothing about it.
+    let Some(release) = release.filter(|it| it.operation.as_ref() == Some(&ended.operation)) else {
+        return Ok(());
+    };
+    let (name, specification) = (&connected.name, Some(release.specification.as_str()));
+    around.store.add_quarantine(name, &release.version, specification, &cause.to_string(), now())?;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Every operation, whoever asks for it: one orchestrator for the command line, the library, the
+//! schedule and the API.
+//!
+//! `prepare` looks and plans and changes nothing; `execute` takes the lease, looks again, and runs
+//! the transaction; `recover` brings to its end what was interrupted; `result` says what became of
+//! it. Whatever is shown is a function of the events and of the result.
+
+pub mod adopt;
+pub mod connect;
+pub mod downtime;
+pub mod drive;
+pub mod execute;
+pub mod journal;
+pub mod plan_document;
+pub mod prepare;
+pub mod recover;
+pub mod report;
+pub mod result;
+pub mod who;
+
+use switchback_core::Interrupt;
+use switchback_core::event::Event;
+use switchback_targets::registry;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::{error::CommandError, store::Store};
+
+/// What every operation needs.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The controller's store.
+    pub store: &'a Store,
+    /// Registries; one client a process.
+    pub registry: &'a registry::Client,
+    /// Who asks.
+    pub who: who::Who,
+    /// Where events go.
+    pub events: UnboundedSender<Event>,
+    /// Asks us to stop.
+    pub interrupt: Interrupt,
+}
+
+/// What is asked of a deployment.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Where to.
+    pub goal: Wanted,
+    /// Takes what is named even if it was rejected.
+    pub force: bool,
+    /// A loss of data is accepted.
+    pub accept_loss: bool,
+    /// Exactly this plan or none.
+    pub fingerprint: Option<String>,
+    /// How long to wait for whoever holds the lease, in milliseconds.
+    pub lock_timeout_ms: u64,
+    /// `manual`, `schedule`, `api`.
+    pub trigger: String,
+}
+
+/// Where to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// What the followed reference points to, or `--to`.
+    Update {
+        /// A reference, tag or digest that a person named.
+        to: Option<String>,
+    },
+    /// Back to a release.
+    Rollback {
+        /// Its number; none for the last good one.
+        to: Option<u32>,
+        /// Whether the data goes back too.
+        with_data: bool,
+    },
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self::Update { to: None }
+    }
+}
+
+impl Wanted {
+    /// The word of the contract.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::Update { .. } => "update",
+            Self::Rollback { .. } => "rollback",
+        }
+    }
+}
+
+/// A result or an error.
+pub type Answer<T> = Result<T, CommandError>;
+
+/// Milliseconds since the epoch.
+pub fn now() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default()
+}

@@ -1,0 +1,140 @@
+//! The document of `plan`: what an update would do, before anybody agrees to it.
+
+use serde_json::{Map, Value, json};
+use switchback_core::{Part, event::PhaseName};
+use switchback_targets::container::{
+    goal::Goal,
+    members::{Doing, Member, data_of},
+    plan::{digest_of, label_of, version_of},
+    preflight::{CheckResult, checks},
+};
+
+use super::{connect::Connected, prepare::Prepared};
+
+/// What an engine takes from a stop to a start when nothing is slow, in seconds; measured at 0.5 to
+/// 0.6 s, and the gate needs a look to see it.
+const SWITCH_SECONDS: f64 = 1.0;
+
+/// The document of `plan`.
+pub fn document(connected: &Connected, prepared: &Prepared) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        if !value.is_null() {
+            object.insert(key.to_owned(), value);
+        }
+    };
+    let target = prepared.observed.target();
+    put("deployment", json!(connected.name));
+    put("kind", json!("container"));
+    put("host", json!(connected.engine.location().url));
+    let has_plan = prepared.planned.is_some();
+    put("status", json!(if has_plan { "available" } else { "up_to_date" }));
+    put("current_version", json!(target.map(version_of)));
+    put("current_label", json!(target.and_then(label_of)));
+    if let Some(planned) = &prepared.planned {
+        put("target_version", json!(planned.release.version));
+        put("target_label", json!(planned.release.label));
+        put("release", json!(format!("r{}", planned.release.number)));
+        put("fingerprint", json!(prepared.fingerprint));
+        let steps = planned.plan.steps().map(|(part, step)| {
+            json!({ "step": step.id.0, "phase": word(part.phase(), part), "title": step.change.to_string() })
+        });
+        put("steps", json!(steps.collect::<Vec<_>>()));
+        put("changes", changes(prepared));
+    }
+    put("uptime_seconds", json!(target.and_then(uptime_seconds)));
+    let (preserved, lost) = data(prepared);
+    put("preserved", json!(preserved));
+    put("not_preserved", json!(lost));
+    let all = checks(&prepared.observed, &prepared.desired);
+    let mut warnings = prepared.warnings.clone();
+    let warned = all.iter().filter(|it| it.result == CheckResult::Warned);
+    warnings.extend(warned.map(|it| it.message.clone()));
+    put("checks", json!(all));
+    if has_plan {
+        put("downtime_estimate_seconds", json!(estimate(prepared)));
+    }
+    put("warnings", json!(warnings));
+    Value::Object(object)
+}
+
+fn word(phase: PhaseName, part: Part) -> Value {
+    if part == Part::Seal { json!("verifying") } else { json!(phase) }
+}
+
+fn changes(prepared: &Prepared) -> Value {
+    let old = prepared.observed.target();
+    let mut changes = Vec::new();
+    let new = match &prepared.desired.goal {
+        Goal::Update(image) => image.digest.clone().or_else(|| image.id.clone()),
+        Goal::Rollback { number, .. } => {
+            let state = prepared.observed.state.as_ref();
+            state.and_then(|it| it.release(*number)).map(|it| it.digest.clone().unwrap_or_else(|| it.image.clone()))
+        }
+    };
+    let now = old.map(|it| digest_of(it).unwrap_or_else(|| it.image_id().to_owned()));
+    if now != new {
+        changes.push(json!({ "path": "image", "old": now, "new": new }));
+    }
+    let recorded = prepared.observed.state.as_ref().and_then(|it| it.running());
+    let planned = prepared.planned.as_ref().and_then(|it| it.specifications.values().next());
+    if let (Some(recorded), Some(planned), true) =
+        (recorded, planned, prepared.desired.settings.run.is_some())
+    {
+        differences("run", &recorded.specification.body, &planned.body, &mut changes);
+    }
+    json!(changes)
+}
+
+/// Names what differs; of environments only that it does.
+fn differences(path: &str, old: &Value, new: &Value, found: &mut Vec<Value>) {
+    if old == new {
+        return;
+    }
+    match (old, new) {
+        (Value::Object(one), Value::Object(other)) => {
+            let mut keys: Vec<&String> = one.keys().chain(other.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                differences(&format!("{path}.{key}"), &old[key.as_str()], &new[key.as_str()], found);
+            }
+        }
+        _ if path.ends_with(".Env") => {
+            found.push(json!({ "path": path, "old": "***", "new": "*** (changed)" }));
+        }
+        _ => found.push(json!({ "path": path, "old": old, "new": new })),
+    }
+}
+
+fn uptime_seconds(target: &Member) -> Option<f64> {
+    if target.doing() != Doing::Running {
+        return None;
+    }
+    let started = target.inspect["State"]["StartedAt"].as_str()?.parse::<jiff::Timestamp>().ok()?;
+    Some(jiff::Timestamp::now().duration_since(started).as_secs_f64().max(0.0))
+}
+
+/// What stays, and what the new container starts without.
+fn data(prepared: &Prepared) -> (Vec<String>, Vec<String>) {
+    let mut preserved: Vec<String> = data_of(&prepared.observed.members)
+        .into_iter()
+        .map(|it| format!("{} ({})", it.target, it.source))
+        .collect();
+    if !prepared.desired.settings.accounts.is_empty() {
+        preserved.push(format!("accounts: {}", prepared.desired.settings.accounts.join(", ")));
+    }
+    let lost = prepared.observed.target().map_or_else(Vec::new, |it| {
+        switchback_targets::container::preflight::lost_paths(it, &prepared.desired.settings.accounts)
+    });
+    (preserved, lost)
+}
+
+/// The stop may take as long as the container lets it; a snapshot takes its own time, which is
+/// measured in the result.
+fn estimate(prepared: &Prepared) -> f64 {
+    match prepared.observed.target().map(Member::doing) {
+        None | Some(Doing::Stopped | Doing::OneShot) => 0.0,
+        Some(Doing::Running | Doing::Paused) => SWITCH_SECONDS,
+    }
+}

@@ -1,0 +1,370 @@
+//! Looks at a deployment and plans, and changes nothing.
+
+use serde_json::{Value, json};
+use switchback_core::{Baseline, HealthGate, PlanError, Reporter, release::way_back};
+use switchback_targets::{
+    container::{
+        change::Change,
+        document::TargetState,
+        gate::ContainerGate,
+        goal::{Desired, Goal, IncomingImage},
+        hash::HashKey,
+        members::Doing,
+        observe::{Observed, observe},
+        plan::{Planned, digest_of, plan},
+    },
+    keeper,
+    probe::HttpClient,
+    registry::{Detection, LocalImage, Platform, Reference, UnknownReason, detect},
+};
+
+use super::{Answer, Request, Surroundings, Wanted, connect::{Connected, Kept}, now};
+use crate::{error::CommandError, store::Store};
+
+/// What an operation would do.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What was seen.
+    pub observed: Observed,
+    /// What is wanted.
+    pub desired: Desired,
+    /// The plan; none where there is nothing to do.
+    pub planned: Option<Planned>,
+    /// The image reference that is followed.
+    pub reference: Option<Reference>,
+    /// Says whether this plan is the one that a person saw.
+    pub fingerprint: String,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// Looks and plans.
+pub async fn prepare(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    kept: &Kept,
+    request: &Request,
+    operation: &str,
+) -> Answer<Prepared> {
+    let state = kept.state.clone();
+    let target = connected.target();
+    let followed = followed(around.store, connected, request)?;
+    let mut observed = observe(&connected.engine, target, followed.as_deref(), state).await?;
+    let reference = match followed.or_else(|| of_container(&observed)) {
+        Some(text) => Some(text.parse::<Reference>()?),
+        None => None,
+    };
+    let mut warnings = Vec::new();
+    let goal = match &request.goal {
+        Wanted::Update { .. } => {
+            let reference = reference.as_ref().ok_or_else(|| {
+                not_found(connected)
+            })?;
+            Goal::Update(incoming(around, connected, &observed, reference, &mut warnings).await?)
+        }
+        Wanted::Rollback { to, with_data } => {
+            observed.found.snapshots = snapshots(connected, observed.state.as_ref()).await?;
+            let number = release_to_go_to(around.store, connected, observed.state.as_ref(), *to)?;
+            Goal::Rollback { number, with_data: *with_data }
+        }
+    };
+    observed.baseline = baseline(connected, &observed).await?;
+    let desired = Desired {
+        operation: operation.to_owned(),
+        now: now(),
+        settings: connected.settings.clone(),
+        goal,
+        key: HashKey::new(around.store.hash_key().as_bytes()),
+        accept_loss: request.accept_loss,
+    };
+    finish(around, connected, request, observed, desired, reference, warnings)
+}
+
+/// Plans from what was seen.
+fn finish(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    observed: Observed,
+    desired: Desired,
+    reference: Option<Reference>,
+    warnings: Vec<String>,
+) -> Answer<Prepared> {
+    let planned = match plan(&observed, &desired) {
+        Ok(planned) => Some(planned),
+        Err(PlanError::NothingToDo { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if let (Some(planned), Goal::Update(_)) = (&planned, &desired.goal) {
+        refuse_rejected(around.store, connected, request, planned)?;
+    }
+    let fingerprint = fingerprint(&observed, &desired);
+    Ok(Prepared { observed, desired, planned, reference, fingerprint, warnings })
+}
+
+/// Plans again under the lease, from another look: nothing but containers may have changed.
+pub async fn again(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    earlier: &Prepared,
+) -> Answer<Prepared> {
+    let state = connected.kept().await?.state;
+    let followed = earlier.reference.as_ref().map(Reference::familiar);
+    let mut observed =
+        observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
+    observed.baseline.clone_from(&earlier.observed.baseline);
+    observed.found.snapshots.clone_from(&earlier.observed.found.snapshots);
+    let (desired, reference) = (earlier.desired.clone(), earlier.reference.clone());
+    finish(around, connected, request, observed, desired, reference, earlier.warnings.clone())
+}
+
+fn not_found(connected: &Connected) -> CommandError {
+    let message = format!("there is no container {} on this engine", connected.target());
+    CommandError::new("not_found", message).hint("docker ps --all")
+}
+
+/// What is followed: `--to`, what an earlier `--to` holds, or the configuration.
+fn followed(store: &Store, connected: &Connected, request: &Request) -> Answer<Option<String>> {
+    let configured = connected.settings.image.clone();
+    match &request.goal {
+        Wanted::Update { to: Some(to) } => {
+            Ok(Some(named(to, configured.as_deref().or(Some(to)))))
+        }
+        Wanted::Update { to: None } => Ok(configured),
+        Wanted::Rollback { .. } => {
+            let _hold = store.hold(&connected.name)?;
+            Ok(configured)
+        }
+    }
+}
+
+/// `--to` takes a whole reference, a tag, or a digest of the followed repository.
+fn named(to: &str, followed: Option<&str>) -> String {
+    let repository = followed.and_then(|it| it.parse::<Reference>().ok());
+    let Some(repository) = repository.map(|it| it.familiar_name()) else { return to.to_owned() };
+    if to.starts_with("sha256:") {
+        return format!("{repository}@{to}");
+    }
+    if to.contains('/') || to.contains(':') || to.contains('@') {
+        return to.to_owned();
+    }
+    format!("{repository}:{to}")
+}
+
+/// An adopted container follows the reference that it was made from, less the digest.
+fn of_container(observed: &Observed) -> Option<String> {
+    let reference = observed.target()?.image_reference();
+    let plain = reference.split('@').next().unwrap_or(reference);
+    (!plain.is_empty() && !plain.starts_with("sha256:")).then(|| plain.to_owned())
+}
+
+async fn incoming(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    observed: &Observed,
+    reference: &Reference,
+    warnings: &mut Vec<String>,
+) -> Answer<IncomingImage> {
+    let Some(target) = observed.target() else {
+        return newer(around, connected, observed, reference, None).await;
+    };
+    let local = local_image(&target.image);
+    let head = around.registry.head(reference).await;
+    let mut detection = detect(reference, &local, head.as_deref(), None);
+    if detection == Detection::NeedsResolve
+        && let Ok(head) = &head
+    {
+        let exact = reference.with_digest(head);
+        let resolved = around.registry.resolve(&exact, &local.platform()).await?;
+        detection = detect(reference, &local, Ok(head.as_str()), Some(&resolved));
+    }
+    match detection {
+        Detection::UpToDate => Ok(as_it_is(observed, reference)),
+        Detection::Unknown { reason: UnknownReason::Pinned } => {
+            let name = reference.familiar();
+            warnings.push(format!("{name} names one fixed version: nothing newer can appear under it"));
+            Ok(as_it_is(observed, reference))
+        }
+        Detection::Newer { digest } => newer(around, connected, observed, reference, Some(&digest)).await,
+        Detection::NeedsResolve | Detection::Unknown { .. } if head.is_err() => match head {
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(as_it_is(observed, reference)),
+        },
+        Detection::NeedsResolve | Detection::Unknown { .. } => {
+            // An image that was built here: a changed configuration can still be applied to it.
+            if connected.settings.run.is_some() {
+                return Ok(as_it_is(observed, reference));
+            }
+            let message = format!(
+                "whether {} is newer than what runs cannot be told: the image of {} was never in a registry",
+                reference.familiar(),
+                connected.target()
+            );
+            Err(CommandError::new("preflight_failed", message)
+                .hint(format!("switchback update {} --to REPOSITORY:TAG", connected.name)))
+        }
+    }
+}
+
+fn local_image(image: &Value) -> LocalImage {
+    let words = |it: &Value| {
+        it.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let word = |key: &str| image[key].as_str().unwrap_or_default().to_owned();
+    LocalImage {
+        id: word("Id"),
+        repo_digests: words(&image["RepoDigests"]),
+        os: word("Os"),
+        architecture: word("Architecture"),
+        variant: word("Variant"),
+        layers: words(&image["RootFS"]["Layers"]),
+        manifest_digests: image["Manifests"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|it| it["Descriptor"]["digest"].as_str().map(str::to_owned))
+            .collect(),
+    }
+}
+
+/// What runs, as the image to install.
+fn as_it_is(observed: &Observed, reference: &Reference) -> IncomingImage {
+    let (image, digest, id) = observed.target().map_or((Value::Null, None, None), |it| {
+        (it.image.clone(), digest_of(it), Some(it.image_id().to_owned()))
+    });
+    let label = image["Config"]["Labels"]["org.opencontainers.image.version"].as_str();
+    IncomingImage {
+        reference: reference.familiar(),
+        digest,
+        id,
+        config: image["Config"].clone(),
+        label: label.map(str::to_owned),
+        size_bytes: None,
+        os: observed.engine.os.clone(),
+        architecture: observed.engine.architecture.clone(),
+    }
+}
+
+/// Two small requests tell everything about a version before any of it is pulled.
+async fn newer(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    observed: &Observed,
+    reference: &Reference,
+    digest: Option<&str>,
+) -> Answer<IncomingImage> {
+    let facts = &observed.engine;
+    let platform = Platform::new(&facts.os, &facts.architecture, None);
+    let exact = digest.map_or_else(|| reference.clone(), |it| reference.with_digest(it));
+    let resolved = around.registry.resolve(&exact, &platform).await?;
+    let digest = format!("{}@{}", reference.familiar_name(), resolved.digest());
+    let here = connected.engine.image(&digest).await?;
+    let platform = resolved.platform();
+    Ok(IncomingImage {
+        reference: reference.familiar(),
+        digest: Some(digest),
+        id: here.and_then(|it| it["Id"].as_str().map(str::to_owned)),
+        config: resolved.config["config"].clone(),
+        label: resolved.label.clone(),
+        size_bytes: Some(resolved.compressed_size_bytes),
+        os: platform.os,
+        architecture: platform.architecture,
+    })
+}
+
+async fn snapshots(connected: &Connected, state: Option<&TargetState>) -> Answer<Vec<String>> {
+    let mut found = Vec::new();
+    for release in state.into_iter().flat_map(|it| &it.releases) {
+        if let Some(snapshot) = &release.release.snapshot
+            && keeper::has_snapshot(&connected.engine, connected.target(), &snapshot.operation).await?
+        {
+            found.push(snapshot.operation.clone());
+        }
+    }
+    Ok(found)
+}
+
+fn release_to_go_to(
+    store: &Store,
+    connected: &Connected,
+    state: Option<&TargetState>,
+    wanted: Option<u32>,
+) -> Answer<u32> {
+    let releases: Vec<_> =
+        state.into_iter().flat_map(|it| &it.releases).map(|it| it.release.clone()).collect();
+    let rejected = store.quarantine(&connected.name)?;
+    let is_rejected = |it: &switchback_core::release::Release| {
+        rejected.iter().any(|quarantined| quarantined.version == it.version)
+    };
+    let running = state.map_or(0, |it| it.current);
+    let found = way_back(&releases, running, wanted, is_rejected);
+    found.map(|it| it.number).map_err(|it| {
+        CommandError::new("no_previous_release", it.to_string())
+            .hint(format!("switchback show {}", connected.name))
+    })
+}
+
+/// Looks at the running version as the gate will, so that a way back is held to no more.
+async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<Baseline>> {
+    let Some(target) = observed.target() else { return Ok(None) };
+    if target.doing() != Doing::Running {
+        return Ok(Some(Baseline { running: false, probes: Vec::new() }));
+    }
+    let limit = std::time::Duration::from_millis(connected.settings.health.timeout_ms + 1_000);
+    let gate = gate(connected)?;
+    let seen = tokio::time::timeout(limit, gate.probe()).await.unwrap_or_default();
+    Ok(Some(Baseline { running: seen.running, probes: seen.probes }))
+}
+
+/// The gate of a deployment.
+pub fn gate(connected: &Connected) -> Answer<ContainerGate> {
+    let client = HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))?;
+    Ok(ContainerGate {
+        engine: connected.engine.clone(),
+        name: connected.target().to_owned(),
+        health: connected.settings.health.clone(),
+        client,
+    })
+}
+
+/// What was rejected is skipped until something newer exists or a person names it.
+fn refuse_rejected(
+    store: &Store,
+    connected: &Connected,
+    request: &Request,
+    planned: &Planned,
+) -> Answer<()> {
+    let release = &planned.release;
+    let found = store.is_quarantined(&connected.name, &release.version, &release.specification)?;
+    let Some(rejected) = found.filter(|_| !request.force) else { return Ok(()) };
+    let message = format!("{} was rejected: {}", release.version, rejected.reason);
+    let name = &connected.name;
+    Err(CommandError::new("quarantined", message)
+        .hint(format!("switchback quarantine {name} clear   (or name it: switchback update {name} --to {} --force)", release.version)))
+}
+
+/// The same plan has the same fingerprint: planned once more with nothing of this moment in it.
+fn fingerprint(observed: &Observed, desired: &Desired) -> String {
+    let observed = Observed { baseline: None, ..observed.clone() };
+    let desired = Desired { operation: "operation".to_owned(), now: 0, ..desired.clone() };
+    let document = match plan(&observed, &desired) {
+        Ok(it) => serde_json::to_value(&it.plan).unwrap_or(Value::Null),
+        Err(error) => json!(error.to_string()),
+    };
+    desired.key.hash(&document).chars().take(16).collect()
+}
+
+impl Prepared {
+    /// Whether the plan takes a snapshot.
+    pub fn takes_snapshot(&self) -> bool {
+        let steps = self.planned.iter().flat_map(|it| &it.plan.apply);
+        steps.into_iter().any(|it| matches!(it.change, Change::TakeSnapshot { .. }))
+    }
+}
+
+/// A reporter that nobody listens to.
+pub fn silent(operation: &str, deployment: &str) -> Reporter {
+    let (sender, _nobody) = tokio::sync::mpsc::unbounded_channel();
+    Reporter { sender, operation: operation.to_owned(), deployment: deployment.to_owned() }
+}

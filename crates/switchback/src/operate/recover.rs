@@ -1,0 +1,220 @@
+//! Finishes or undoes what was interrupted: our own at once, another store's once its lease has
+//! gone unrenewed.
+
+use switchback_core::{Engine, Outcome, Record};
+use switchback_targets::{
+    container::{
+        change::{Change, DataMount},
+        driver::{ContainerDriver, DriverSetup},
+        members::data_of,
+        observe::observe,
+    },
+    keeper::lease::{self, Held, TargetLease},
+};
+
+use super::{
+    Answer, Request, Surroundings,
+    connect::{Connected, Fact, Kept},
+    execute::{Ended, begin, is_closed, lease as ask_lease, owner},
+    journal::{self, TwinJournal},
+    now, prepare, report,
+    who::is_alive,
+};
+use crate::error::{CommandError, locked};
+
+/// A transaction that was left half-way, or stuck.
+#[derive(Debug)]
+pub struct Interrupted {
+    /// The operation.
+    pub operation: String,
+    /// What was written of it: all, or only up to the last border if another store ran it.
+    pub records: Vec<Fact>,
+    /// Whether another store ran it.
+    pub is_foreign: bool,
+    /// The lease that is still there.
+    pub held: Option<Held>,
+}
+
+/// What to do with what was left half-way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Finish or undo it.
+    Finish,
+    /// What runs is right.
+    AcceptCurrent,
+}
+
+/// Looks for a transaction that is not at its end.
+pub async fn find(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    kept: &Kept,
+) -> Answer<Option<Interrupted>> {
+    let held = lease::look(&connected.engine, connected.target()).await?;
+    let ours = around.store.open_operations()?;
+    let ours = ours.into_iter().find(|it| it.begun.target_key == connected.target_key());
+    if let Some(ours) = ours {
+        let records = journal::load(around.store, &ours.begun.id)?;
+        let is_theirs = kept.operation.as_ref().is_some_and(|it| *it != ours.begun.id);
+        let was_finished_elsewhere =
+            kept.operation.as_ref() == Some(&ours.begun.id) && is_closed(&kept.journal);
+        if !(is_theirs || was_finished_elsewhere || is_alive(ours.begun.pid)) {
+            let operation = ours.begun.id;
+            return Ok(Some(Interrupted { operation, records, is_foreign: false, held }));
+        }
+    }
+    let is_open = !kept.journal.is_empty() && !is_closed(&kept.journal);
+    match (&kept.operation, is_open) {
+        (Some(operation), true) => {
+            let known = journal::load(around.store, operation)?;
+            let is_foreign = known.len() < kept.journal.len();
+            let records = if is_foreign { kept.journal.clone() } else { known };
+            Ok(Some(Interrupted { operation: operation.clone(), records, is_foreign, held }))
+        }
+        // A lease without a transaction: its holder works, or died before it began anything.
+        _ => Ok(held.map(|it| Interrupted {
+            operation: it.holder.operation.clone(),
+            records: Vec::new(),
+            is_foreign: true,
+            held: Some(it),
+        })),
+    }
+}
+
+/// Whether the holder of a lease is known to be gone: a process of ours on this host that has ended.
+fn is_gone(around: &Surroundings<'_>, held: &Held) -> bool {
+    let holder = &held.holder;
+    let is_ours = holder.store == around.store.id() && holder.host == around.who.host;
+    is_ours && !is_alive(holder.pid)
+}
+
+/// Refuses what cannot be taken up now, without waiting.
+pub fn refuse_busy(around: &Surroundings<'_>, interrupted: &Interrupted) -> Answer<()> {
+    match &interrupted.held {
+        Some(held) if !is_gone(around, held) => Err(locked(&held.holder)),
+        _ => Ok(()),
+    }
+}
+
+/// Brings a transaction to its end.
+pub async fn recover(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    interrupted: Interrupted,
+    way: Way,
+) -> Answer<Option<Ended>> {
+    let started_at = now();
+    if let Some(held) = &interrupted.held {
+        let may_take = is_gone(around, held)
+            || lease::has_expired(&connected.engine, connected.target(), held).await?;
+        if !may_take {
+            return Err(locked(&held.holder));
+        }
+        lease::take_away(&connected.engine, held).await?;
+    }
+    if interrupted.records.is_empty() {
+        return Ok(None);
+    }
+    let data = data(connected, &interrupted.records).await?;
+    let lease = ask_lease(around, connected, request, &interrupted.operation, &data).await?;
+    let renewing = lease.keep_renewing();
+    let ended = run(around, connected, request, &interrupted, way, &lease, started_at).await;
+    drop(renewing);
+    let ended = ended?;
+    if matches!(&ended.outcome, Ok(outcome) if !matches!(outcome, Outcome::Stuck { .. })) {
+        lease.release().await?;
+    }
+    Ok(Some(ended))
+}
+
+async fn run(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    interrupted: &Interrupted,
+    way: Way,
+    lease: &TargetLease,
+    started_at: u64,
+) -> Answer<Ended> {
+    let operation = &interrupted.operation;
+    if interrupted.is_foreign {
+        take_in(around, connected, request, interrupted, started_at)?;
+    }
+    let kept = connected.kept().await?;
+    let reporter = report::reporter(around, operation, &connected.name);
+    let driver = ContainerDriver::new(DriverSetup {
+        engine: connected.engine.clone(),
+        target: connected.target().to_owned(),
+        keeper: lease.keeper().to_owned(),
+        deployment: connected.name.clone(),
+        owner: kept.state.as_ref().map_or_else(|| owner(around), |it| it.owner.clone()),
+        login: None,
+        reference: None,
+        state: kept.state,
+        reporter: reporter.clone(),
+        now,
+    });
+    let gate = prepare::gate(connected)?;
+    let place = (&connected.engine, lease.keeper(), connected.target());
+    let records = interrupted.records.clone();
+    let mut journal = TwinJournal::new(around.store, operation, records, place);
+    let mut engine = Engine {
+        driver: &driver,
+        gate: &gate,
+        clock: &report::WallClock,
+        journal: &mut journal,
+        lease,
+        interrupt: around.interrupt.clone(),
+        reporter,
+    };
+    let outcome = match way {
+        Way::AcceptCurrent => engine.accept().await,
+        Way::Finish if interrupted.is_foreign => engine.recover_foreign().await,
+        Way::Finish => engine.recover().await,
+    };
+    let outcome = outcome.map_err(CommandError::from);
+    let (operation, records) = (operation.clone(), journal.records().to_vec());
+    Ok(Ended { operation, outcome, records, evidence: driver.take_evidence(), started_at })
+}
+
+/// Copies another store's transaction into ours, so that it can go on from here.
+fn take_in(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    interrupted: &Interrupted,
+    started_at: u64,
+) -> Answer<()> {
+    let operation = &interrupted.operation;
+    let known = journal::load(around.store, operation)?.len();
+    if known == 0 {
+        begin(around, connected, request, operation, started_at)?;
+    }
+    for (sequence, record) in interrupted.records.iter().enumerate().skip(known) {
+        let text = serde_json::to_string(record)
+            .map_err(|it| CommandError::new("internal", it.to_string()))?;
+        around.store.append(operation, u64::try_from(sequence).unwrap_or(u64::MAX), &text)?;
+    }
+    Ok(())
+}
+
+/// The data that the transaction is about, as its plan names it; else what the container has.
+async fn data(connected: &Connected, records: &[Fact]) -> Answer<Vec<DataMount>> {
+    let planned = records.first().and_then(|it| match it {
+        Record::Opened { plan, .. } => plan.steps().find_map(|(_, step)| match &step.change {
+            Change::TakeSnapshot { data }
+            | Change::HandOverData { data }
+            | Change::RestoreData { data, .. } => Some(data.mounts.clone()),
+            _ => None,
+        }),
+        _ => None,
+    });
+    match planned {
+        Some(mounts) => Ok(mounts),
+        None => {
+            let seen = observe(&connected.engine, connected.target(), None, None).await?;
+            Ok(data_of(&seen.members))
+        }
+    }
+}

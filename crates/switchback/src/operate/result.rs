@@ -1,0 +1,191 @@
+//! The result object of the contract, from what was written and what was seen.
+
+use serde_json::{Map, Value, json};
+use switchback_core::{Cause, Outcome, Plan, Record, StepId, release::Release};
+use switchback_targets::container::{
+    change::{Change, CommitDraft},
+    driver::Evidence,
+};
+
+use super::connect::Fact;
+use crate::error::CommandError;
+
+/// How many lines of a version's log are shown with its failure.
+const SHOWN_LINES: usize = 20;
+
+/// What a result is made of.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The operation.
+    pub operation: &'a str,
+    /// The deployment.
+    pub deployment: &'a str,
+    /// `update`, `rollback`, `recover`.
+    pub action: &'a str,
+    /// `manual`, `recovery`, …
+    pub trigger: &'a str,
+    /// Everything that was written.
+    pub records: &'a [Fact],
+    /// How it ended.
+    pub outcome: Result<&'a Outcome, &'a CommandError>,
+    /// What was kept of a version that was taken back.
+    pub evidence: Option<&'a Evidence>,
+    /// When it began and ended, in milliseconds since the epoch.
+    pub span: (u64, u64),
+    /// For how long nothing served, in milliseconds.
+    pub downtime_ms: u64,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// The result object.
+pub fn document(facts: &Facts<'_>) -> Value {
+    let plan = facts.records.first().and_then(|it| match it {
+        Record::Opened { plan, .. } => Some(plan),
+        _ => None,
+    });
+    let commit = plan.and_then(commit_of);
+    let (outcome, error) = outcome(facts, plan);
+    let is_success = matches!(outcome, "committed" | "up_to_date" | "skipped");
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        if !value.is_null() {
+            object.insert(key.to_owned(), value);
+        }
+    };
+    put("operation", json!(facts.operation));
+    put("deployment", json!(facts.deployment));
+    put("action", json!(facts.action));
+    put("trigger", json!(facts.trigger));
+    put("outcome", json!(outcome));
+    put("success", json!(is_success));
+    if let Some(commit) = commit {
+        if outcome == "committed" {
+            put("release", json!(name(&commit.release)));
+        }
+        if let Some(previous) = &commit.previous {
+            put("previous_release", json!(name(&previous.release)));
+            put("previous_version", json!(previous.release.version));
+            put("previous_label", json!(previous.release.label));
+        }
+        put("new_version", json!(commit.release.version));
+        put("new_label", json!(commit.release.label));
+        let change = change(commit);
+        let (applied, reverted) = match outcome {
+            "committed" => (vec![change], vec![]),
+            "rolled_back" => (vec![], vec![change]),
+            _ => (vec![], vec![]),
+        };
+        put("changes_applied", json!(applied));
+        put("changes_reverted", json!(reverted));
+        let previous = commit.previous.as_ref().map(|it| state(&it.release)).unwrap_or_else(|| json!({}));
+        let now = if outcome == "committed" { state(&commit.release) } else { previous.clone() };
+        put("previous_state", previous);
+        put("new_state", now);
+    }
+    let seconds = |milliseconds: u64| json!(milliseconds as f64 / 1000.0);
+    put("duration_seconds", seconds(facts.span.1.saturating_sub(facts.span.0)));
+    put("downtime_seconds", seconds(facts.downtime_ms));
+    put("warnings", json!(facts.warnings));
+    put("error", error);
+    Value::Object(object)
+}
+
+fn commit_of(plan: &Plan<Change>) -> Option<&CommitDraft> {
+    plan.seal.iter().find_map(|it| match &it.change {
+        Change::RecordRelease { commit } => Some(&**commit),
+        _ => None,
+    })
+}
+
+fn name(release: &Release) -> String {
+    format!("r{}", release.number)
+}
+
+fn state(release: &Release) -> Value {
+    let mut state = json!({ "release": name(release), "version": release.version });
+    if let Some(label) = &release.label {
+        state["label"] = json!(label);
+    }
+    state
+}
+
+fn change(commit: &CommitDraft) -> String {
+    let words = |it: &Release| match &it.label {
+        Some(label) => format!("{} ({label})", it.version),
+        None => it.version.clone(),
+    };
+    match &commit.previous {
+        Some(previous) => {
+            format!("image of {}: {} -> {}", commit.name, words(&previous.release), words(&commit.release))
+        }
+        None => format!("container {} installed: {}", commit.name, words(&commit.release)),
+    }
+}
+
+/// The word for the outcome, and the error object.
+fn outcome(facts: &Facts<'_>, plan: Option<&Plan<Change>>) -> (&'static str, Value) {
+    let outcome = match facts.outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return ("interrupted", error.object()),
+    };
+    let (word, cause, undo_error) = match outcome {
+        Outcome::Committed | Outcome::Accepted => return ("committed", Value::Null),
+        Outcome::Failed { cause: Cause::Interrupted } => ("interrupted", &Cause::Interrupted, None),
+        Outcome::Failed { cause } => ("failed", cause, None),
+        Outcome::RolledBack { cause } => ("rolled_back", cause, None),
+        Outcome::Stuck { cause, undo_error } => ("stuck", cause, Some(undo_error)),
+    };
+    let mut error = match undo_error {
+        None => CommandError::new(cause.code(), sentence(cause, plan)),
+        Some(Cause::Requested) => CommandError::new(cause.code(), sentence(cause, plan)).hint(format!(
+            "switchback recover {0}   (goes back; or keep what runs: switchback recover {0} --accept-current)",
+            facts.deployment
+        )),
+        Some(undo) => {
+            let message = format!("{}; the way back failed too: {}", sentence(cause, plan), sentence(undo, plan));
+            CommandError::new("undo_failed", message).hint(format!(
+                "switchback recover {0}   (tries again; after a repair by hand: switchback recover {0} --accept-current)",
+                facts.deployment
+            ))
+        }
+    };
+    if let Cause::Step { step, .. } = undo_error.unwrap_or(cause) {
+        error = error.fact("step", json!(title(*step, plan)));
+    } else if !matches!(cause, Cause::Interrupted) {
+        error = error.fact("step", json!("verify"));
+    }
+    if let Some(evidence) = facts.evidence {
+        let from = evidence.log_tail.len().saturating_sub(SHOWN_LINES);
+        error = error.fact("log_tail", json!(evidence.log_tail[from..]));
+    }
+    (word, error.object())
+}
+
+fn sentence(cause: &Cause, plan: Option<&Plan<Change>>) -> String {
+    match cause {
+        Cause::Step { step, error } => format!("{}: {error}", title(*step, plan)),
+        other => other.to_string(),
+    }
+}
+
+fn title(step: StepId, plan: Option<&Plan<Change>>) -> String {
+    let found = plan.and_then(|it| it.step(step));
+    found.map_or_else(|| format!("step {}", step.0), |it| it.change.to_string())
+}
+
+/// A result for an operation that never became a transaction.
+pub fn without_transaction(
+    deployment: &str,
+    action: &str,
+    outcome: &str,
+    error: Option<&CommandError>,
+) -> Value {
+    let is_success = matches!(outcome, "up_to_date" | "skipped");
+    let mut document = json!({ "deployment": deployment, "action": action, "trigger": "manual",
+        "outcome": outcome, "success": is_success });
+    if let Some(error) = error {
+        document["error"] = error.object();
+    }
+    document
+}

@@ -1,0 +1,78 @@
+//! Who asks, from where, with which words.
+
+use switchback_core::lease::Holder;
+
+/// Who asks, from where, with which words.
+#[derive(Debug, Clone)]
+pub struct Who {
+    /// The user.
+    pub user: String,
+    /// The host.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// The command line.
+    pub command_line: String,
+}
+
+impl Who {
+    /// The person behind this process.
+    pub fn of_this_process() -> Self {
+        let variable = |key: &str| std::env::var(key).ok().filter(|it| !it.is_empty());
+        let uid = rustix::process::getuid().as_raw();
+        let user = variable("SUDO_USER").or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
+        let user = user.unwrap_or_else(|| if uid == 0 { "root".to_owned() } else { format!("uid {uid}") });
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let words = std::env::args_os().map(|it| it.to_string_lossy().into_owned());
+        let words: Vec<String> = words.collect();
+        Self { user, host, pid: std::process::id(), command_line: shell_words::join(&words) }
+    }
+
+    /// As the holder of a lease.
+    pub fn holder(&self, store: &str, operation: &str, since: u64, generation: u64) -> Holder {
+        Holder {
+            user: self.user.clone(),
+            host: self.host.clone(),
+            pid: self.pid,
+            store: store.to_owned(),
+            operation: operation.to_owned(),
+            since,
+            generation,
+        }
+    }
+}
+
+/// Whether a process of this host, other than ours, still runs.
+pub fn is_alive(pid: u32) -> bool {
+    pid != std::process::id() && fs_err::metadata(format!("/proc/{pid}")).is_ok()
+}
+
+/// A new operation's id: 12 characters, sortable by time for people's eyes, and part of names on
+/// the engine. Ten hold the milliseconds, two a counter of this process and its id.
+pub fn new_operation(now: u64) -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let salt = COUNT.fetch_add(1, Ordering::Relaxed) + u64::from(std::process::id()) * 7;
+    let mut number = (u128::from(now) << 20) | u128::from(salt & 0xf_ffff);
+    let mut id = Vec::new();
+    for _ in 0..13 {
+        id.push(DIGITS[usize::try_from(number & 31).unwrap_or(0)]);
+        number >>= 5;
+    }
+    id.reverse();
+    String::from_utf8_lossy(&id).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_never_given_twice_and_sort_by_time() {
+        let (one, other) = (new_operation(1_800_000_000_000), new_operation(1_800_000_000_000));
+        assert_ne!(one, other);
+        assert!(new_operation(1_800_000_001_000) > one);
+        assert_eq!(one.len(), 13);
+    }
+}
