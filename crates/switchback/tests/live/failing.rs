@@ -54,7 +54,7 @@ fn goes_back_from(word: &str, environment: &[(&str, &str)], code: &str) {
     let world = World::new(word);
     // Long enough for what crashes after four seconds to be caught by the window.
     world.gate(
-        "interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"6s\"\nhealthy_deadline = \"5s\"",
+        "interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"6s\"\nhealthy_deadline = \"8s\"",
     );
     world.publish("1.0.0", &[]);
     world.start_service();
