@@ -184,7 +184,7 @@ fn finished(output: ExecOutput) -> Result<String, KeeperError> {
         return Ok(output.stdout);
     }
     let line = output.stderr.lines().rev().find_map(|it| serde_json::from_str::<Value>(it).ok());
-    let error = line.map(|it| it["error"].clone()).unwrap_or(Value::Null);
+    let error = line.map_or(Value::Null, |it| it["error"].clone());
     let word = |key: &str| error[key].as_str().map(str::to_owned);
     Err(KeeperError::Failed {
         what: word("what").unwrap_or_else(|| output.last_words()),

@@ -3,7 +3,9 @@
 mod follow;
 mod update;
 
-use crate::{cli::Command, context::Context, error::CommandError, exit_code::ExitCode, operate::Answer};
+use crate::{
+    cli::Command, context::Context, error::CommandError, exit_code::ExitCode, operate::Answer,
+};
 
 /// Runs a command, and prints its error if it has one.
 pub async fn run(context: &Context, command: Command) -> ExitCode {

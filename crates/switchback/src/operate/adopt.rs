@@ -44,7 +44,8 @@ pub async fn adopt(
         return Err(refusal.into());
     }
     let operation = super::execute::id();
-    let lease = lease(around, connected, &Request::default(), &operation, &data_of(&seen.members)).await?;
+    let lease =
+        lease(around, connected, &Request::default(), &operation, &data_of(&seen.members)).await?;
     let state = match kept.state {
         Some(state) => TargetState { owner: owner(around), deployment: name.clone(), ..state },
         None => {
@@ -74,7 +75,12 @@ pub async fn adopt(
                 container: target.id().to_owned(),
                 name: target.name().to_owned(),
                 image: target.image_id().to_owned(),
-                reference: target.image_reference().split('@').next().unwrap_or_default().to_owned(),
+                reference: target
+                    .image_reference()
+                    .split('@')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
                 digest: digest_of(target),
                 keep: None,
                 specification,
@@ -110,7 +116,11 @@ async fn evidence(
 }
 
 /// Copies what is recorded with the target into the store, less what is secret there.
-pub fn remember(around: &Surroundings<'_>, connected: &Connected, state: &TargetState) -> Answer<()> {
+pub fn remember(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    state: &TargetState,
+) -> Answer<()> {
     let name = &connected.name;
     for kept in &state.releases {
         let release = &kept.release;
@@ -130,7 +140,8 @@ pub fn remember(around: &Surroundings<'_>, connected: &Connected, state: &Target
     if state.current > 0 {
         around.store.set_current(name, u64::from(state.current))?;
     }
-    let is_kept = |number: u64| state.releases.iter().any(|it| u64::from(it.release.number) == number);
+    let is_kept =
+        |number: u64| state.releases.iter().any(|it| u64::from(it.release.number) == number);
     for known in around.store.releases(name)? {
         if !is_kept(known.number) {
             let _was_there = around.store.remove_release(name, known.number)?;

@@ -43,7 +43,7 @@ pub struct Kept {
 }
 
 /// The container settings of a deployment; other kinds are refused by name.
-pub fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
+pub(crate) fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
     let name = &deployment.name;
     if let Some(host) = &deployment.host {
         let message = format!("{name} is on host {host}: hosts over SSH are not supported yet");
@@ -54,13 +54,16 @@ pub fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
         (Some(settings), Kind::Container) => Ok(settings.clone()),
         (_, kind) => {
             let message = format!("{name} is of kind {kind:?}, which is not supported yet");
-            Err(CommandError::new("usage", message.to_lowercase().replace(&name.to_lowercase(), name)))
+            Err(CommandError::new(
+                "usage",
+                message.to_lowercase().replace(&name.to_lowercase(), name),
+            ))
         }
     }
 }
 
 /// Finds the engine and connects to it.
-pub async fn connect(deployment: &Deployment) -> Answer<Connected> {
+pub(crate) async fn connect(deployment: &Deployment) -> Answer<Connected> {
     let settings = settings(deployment)?;
     let location = locate(deployment.engine.as_deref(), |key| std::env::var(key).ok())?;
     let engine = EngineClient::connect(&location).await?;
@@ -83,14 +86,16 @@ impl Connected {
         let mut kept = Kept::default();
         for (name, bytes) in keeper::read_records(&self.engine, self.target()).await? {
             match name.as_str() {
-                "state.json" => kept.state = Some(TargetState::read(&bytes).map_err(|error| {
-                    let mut message = error.to_string();
-                    if let Some(source) = std::error::Error::source(&error) {
-                        message = format!("{message}: {source}");
-                    }
-                    CommandError::new("store_unusable", message)
-                        .hint(format!("switchback adopt {} --take-over", self.name))
-                })?),
+                "state.json" => {
+                    kept.state = Some(TargetState::read(&bytes).map_err(|error| {
+                        let mut message = error.to_string();
+                        if let Some(source) = std::error::Error::source(&error) {
+                            message = format!("{message}: {source}");
+                        }
+                        CommandError::new("store_unusable", message)
+                            .hint(format!("switchback adopt {} --take-over", self.name))
+                    })?)
+                }
                 "journal.json" => (kept.operation, kept.journal) = super::journal::read(&bytes)?,
                 _ => {}
             }

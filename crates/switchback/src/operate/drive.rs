@@ -69,17 +69,23 @@ async fn finish_first(
     interrupted: Interrupted,
     follow: &dyn Follow,
 ) -> Answer<()> {
-    let message = format!("operation {} was interrupted; it is finished or undone first", interrupted.operation);
+    let message = format!(
+        "operation {} was interrupted; it is finished or undone first",
+        interrupted.operation
+    );
     let reporter = super::report::reporter(around, &interrupted.operation, &connected.name);
     reporter.send(now(), EventKind::Warning { code: "interrupted".to_owned(), message });
-    let Some(ended) = recover::recover(around, connected, request, interrupted, Way::Finish).await? else {
+    let Some(ended) =
+        recover::recover(around, connected, request, interrupted, Way::Finish).await?
+    else {
         return Ok(());
     };
     let result = conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new())?;
     after(around, connected, request, &ended).await?;
     match &ended.outcome {
         Ok(Outcome::Stuck { .. }) => {
-            let message = result["error"]["message"].as_str().unwrap_or("the recovery is stuck").to_owned();
+            let message =
+                result["error"]["message"].as_str().unwrap_or("the recovery is stuck").to_owned();
             Err(CommandError::new("undo_failed", message)
                 .hint(format!("switchback recover {}", connected.name)))
         }
@@ -98,9 +104,12 @@ pub(crate) async fn recover_one(
 ) -> Answer<Option<Value>> {
     let connected = connect(deployment).await?;
     let kept: Kept = connected.kept().await?;
-    let Some(interrupted) = recover::find(around, &connected, &kept).await? else { return Ok(None) };
+    let Some(interrupted) = recover::find(around, &connected, &kept).await? else {
+        return Ok(None);
+    };
     confirm(&json!({ "deployment": connected.name, "operation": interrupted.operation }))?;
-    let request = Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
+    let request =
+        Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
     let ended = recover::recover(around, &connected, &request, interrupted, way).await?;
     let Some(ended) = ended else { return Ok(None) };
     let document = conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new())?;
@@ -214,7 +223,11 @@ async fn after(
         remember(around, connected, state)?;
     }
     let cause = match &ended.outcome {
-        Ok(Outcome::RolledBack { cause } | Outcome::Failed { cause } | Outcome::Stuck { cause, .. }) => cause,
+        Ok(
+            Outcome::RolledBack { cause }
+            | Outcome::Failed { cause }
+            | Outcome::Stuck { cause, .. },
+        ) => cause,
         Ok(Outcome::Committed | Outcome::Accepted) | Err(_) => return Ok(()),
     };
     if cause.is_verdict() && (is_update(request) || request.trigger == "recovery") {
@@ -224,7 +237,12 @@ async fn after(
 }
 
 /// Remembers what was rejected, with the specification that it was tried with.
-fn reject(around: &Surroundings<'_>, connected: &Connected, ended: &Ended, cause: &Cause) -> Answer<()> {
+fn reject(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    ended: &Ended,
+    cause: &Cause,
+) -> Answer<()> {
     let Some(Record::Opened { plan, .. }) = ended.records.first() else { return Ok(()) };
     let release = plan.seal.iter().find_map(|it| match &it.change {
         Change::RecordRelease { commit } => Some(&commit.release),
@@ -236,6 +254,12 @@ fn reject(around: &Surroundings<'_>, connected: &Connected, ended: &Ended, cause
         return Ok(());
     };
     let (name, specification) = (&connected.name, Some(release.specification.as_str()));
-    around.store.add_quarantine(name, &release.version, specification, &cause.to_string(), now())?;
+    around.store.add_quarantine(
+        name,
+        &release.version,
+        specification,
+        &cause.to_string(),
+        now(),
+    )?;
     Ok(())
 }

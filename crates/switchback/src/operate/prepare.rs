@@ -18,7 +18,11 @@ use switchback_targets::{
     registry::{Detection, LocalImage, Platform, Reference, UnknownReason, detect},
 };
 
-use super::{Answer, Request, Surroundings, Wanted, connect::{Connected, Kept}, now};
+use super::{
+    Answer, Request, Surroundings, Wanted,
+    connect::{Connected, Kept},
+    now,
+};
 use crate::{error::CommandError, store::Store};
 
 /// What an operation would do.
@@ -57,10 +61,10 @@ pub async fn prepare(
     let mut warnings = Vec::new();
     let goal = match &request.goal {
         Wanted::Update { .. } => {
-            let reference = reference.as_ref().ok_or_else(|| {
-                not_found(connected)
-            })?;
-            Goal::Update(incoming(around, connected, &observed, reference, &mut warnings).await?)
+            let reference = reference.as_ref().ok_or_else(|| not_found(connected))?;
+            Goal::Update(Box::new(
+                incoming(around, connected, &observed, reference, &mut warnings).await?,
+            ))
         }
         Wanted::Rollback { to, with_data } => {
             observed.found.snapshots = snapshots(connected, observed.state.as_ref()).await?;
@@ -128,9 +132,7 @@ fn not_found(connected: &Connected) -> CommandError {
 fn followed(store: &Store, connected: &Connected, request: &Request) -> Answer<Option<String>> {
     let configured = connected.settings.image.clone();
     match &request.goal {
-        Wanted::Update { to: Some(to) } => {
-            Ok(Some(named(to, configured.as_deref().or(Some(to)))))
-        }
+        Wanted::Update { to: Some(to) } => Ok(Some(named(to, configured.as_deref().or(Some(to))))),
         Wanted::Update { to: None } => Ok(configured),
         Wanted::Rollback { .. } => {
             let _hold = store.hold(&connected.name)?;
@@ -183,10 +185,13 @@ async fn incoming(
         Detection::UpToDate => Ok(as_it_is(observed, reference)),
         Detection::Unknown { reason: UnknownReason::Pinned } => {
             let name = reference.familiar();
-            warnings.push(format!("{name} names one fixed version: nothing newer can appear under it"));
+            warnings
+                .push(format!("{name} names one fixed version: nothing newer can appear under it"));
             Ok(as_it_is(observed, reference))
         }
-        Detection::Newer { digest } => newer(around, connected, observed, reference, Some(&digest)).await,
+        Detection::Newer { digest } => {
+            newer(around, connected, observed, reference, Some(&digest)).await
+        }
         Detection::NeedsResolve | Detection::Unknown { .. } if head.is_err() => match head {
             Err(error) => Err(error.into()),
             Ok(_) => Ok(as_it_is(observed, reference)),
@@ -277,7 +282,8 @@ async fn snapshots(connected: &Connected, state: Option<&TargetState>) -> Answer
     let mut found = Vec::new();
     for release in state.into_iter().flat_map(|it| &it.releases) {
         if let Some(snapshot) = &release.release.snapshot
-            && keeper::has_snapshot(&connected.engine, connected.target(), &snapshot.operation).await?
+            && keeper::has_snapshot(&connected.engine, connected.target(), &snapshot.operation)
+                .await?
         {
             found.push(snapshot.operation.clone());
         }

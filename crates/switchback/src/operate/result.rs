@@ -78,7 +78,8 @@ pub fn document(facts: &Facts<'_>) -> Value {
         };
         put("changes_applied", json!(applied));
         put("changes_reverted", json!(reverted));
-        let previous = commit.previous.as_ref().map(|it| state(&it.release)).unwrap_or_else(|| json!({}));
+        let previous =
+            commit.previous.as_ref().map(|it| state(&it.release)).unwrap_or_else(|| json!({}));
         let now = if outcome == "committed" { state(&commit.release) } else { previous.clone() };
         put("previous_state", previous);
         put("new_state", now);
@@ -117,7 +118,12 @@ fn change(commit: &CommitDraft) -> String {
     };
     match &commit.previous {
         Some(previous) => {
-            format!("image of {}: {} -> {}", commit.name, words(&previous.release), words(&commit.release))
+            format!(
+                "image of {}: {} -> {}",
+                commit.name,
+                words(&previous.release),
+                words(&commit.release)
+            )
         }
         None => format!("container {} installed: {}", commit.name, words(&commit.release)),
     }

@@ -20,8 +20,10 @@ impl Who {
     pub fn of_this_process() -> Self {
         let variable = |key: &str| std::env::var(key).ok().filter(|it| !it.is_empty());
         let uid = rustix::process::getuid().as_raw();
-        let user = variable("SUDO_USER").or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
-        let user = user.unwrap_or_else(|| if uid == 0 { "root".to_owned() } else { format!("uid {uid}") });
+        let user =
+            variable("SUDO_USER").or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
+        let user =
+            user.unwrap_or_else(|| if uid == 0 { "root".to_owned() } else { format!("uid {uid}") });
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let words = std::env::args_os().map(|it| it.to_string_lossy().into_owned());
         let words: Vec<String> = words.collect();
