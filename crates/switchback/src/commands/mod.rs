@@ -1,6 +1,14 @@
 //! One file per verb. A command gets resolved values and a printer, and returns an exit code.
 
+mod adopt;
+mod check;
+mod completions;
+mod config;
+mod consent;
 mod follow;
+mod found;
+mod init;
+mod man;
 mod update;
 
 use crate::{
@@ -19,6 +27,12 @@ async fn dispatch(context: &Context, command: Command) -> Answer<ExitCode> {
         Command::Rollback(args) => update::rollback(context, args).await,
         Command::Recover(args) => update::recover(context, args).await,
         Command::Plan(args) => update::plan(context, args).await,
+        Command::Init(args) => init::init(context, args).await,
+        Command::Adopt(args) => adopt::adopt(context, args).await,
+        Command::Check(args) => check::check(context, args).await,
+        Command::Config(command) => config::config(context, command),
+        Command::Completions(args) => completions::completions(context, &args),
+        Command::Man => man::man(context),
         _ => Err(CommandError::new("usage", "not yet")),
     }
 }

@@ -4,6 +4,7 @@
 mod check;
 mod facts;
 mod history;
+mod init;
 mod operation;
 mod plan;
 mod show;
@@ -11,6 +12,7 @@ mod status;
 
 pub use check::check;
 pub use history::history;
+pub use init::init;
 pub use operation::operation_result;
 pub use plan::plan;
 pub use show::show;
