@@ -1,9 +1,17 @@
 //! One file per verb. A command gets resolved values and a printer, and returns an exit code.
 
 mod follow;
+mod health;
+mod history;
+mod logs;
+mod quarantine;
+mod show;
+mod status;
 mod update;
 
-use crate::{cli::Command, context::Context, error::CommandError, exit_code::ExitCode, operate::Answer};
+use crate::{
+    cli::Command, context::Context, error::CommandError, exit_code::ExitCode, operate::Answer,
+};
 
 /// Runs a command, and prints its error if it has one.
 pub async fn run(context: &Context, command: Command) -> ExitCode {
@@ -17,6 +25,12 @@ async fn dispatch(context: &Context, command: Command) -> Answer<ExitCode> {
         Command::Rollback(args) => update::rollback(context, args).await,
         Command::Recover(args) => update::recover(context, args).await,
         Command::Plan(args) => update::plan(context, args).await,
+        Command::Status(args) => status::status(context, args).await,
+        Command::History(args) => history::history(context, args),
+        Command::Show(args) => show::show(context, args).await,
+        Command::Logs(args) => logs::logs(context, args),
+        Command::Health(args) => health::health(context, args).await,
+        Command::Quarantine(args) => quarantine::quarantine(context, args).await,
         _ => Err(CommandError::new("usage", "not yet")),
     }
 }

@@ -18,7 +18,11 @@ use switchback_targets::{
     registry::{Detection, LocalImage, Platform, Reference, UnknownReason, detect},
 };
 
-use super::{Answer, Request, Surroundings, Wanted, connect::{Connected, Kept}, now};
+use super::{
+    Answer, Request, Surroundings, Wanted,
+    connect::{Connected, Kept},
+    now,
+};
 use crate::{error::CommandError, store::Store};
 
 /// What an operation would do.
@@ -57,9 +61,7 @@ pub async fn prepare(
     let mut warnings = Vec::new();
     let goal = match &request.goal {
         Wanted::Update { .. } => {
-            let reference = reference.as_ref().ok_or_else(|| {
-                not_found(connected)
-            })?;
+            let reference = reference.as_ref().ok_or_else(|| not_found(connected))?;
             Goal::Update(incoming(around, connected, &observed, reference, &mut warnings).await?)
         }
         Wanted::Rollback { to, with_data } => {
@@ -128,9 +130,7 @@ fn not_found(connected: &Connected) -> CommandError {
 fn followed(store: &Store, connected: &Connected, request: &Request) -> Answer<Option<String>> {
     let configured = connected.settings.image.clone();
     match &request.goal {
-        Wanted::Update { to: Some(to) } => {
-            Ok(Some(named(to, configured.as_deref().or(Some(to)))))
-        }
+        Wanted::Update { to: Some(to) } => Ok(Some(named(to, configured.as_deref().or(Some(to))))),
         Wanted::Update { to: None } => Ok(configured),
         Wanted::Rollback { .. } => {
             let _hold = store.hold(&connected.name)?;
@@ -140,7 +140,7 @@ fn followed(store: &Store, connected: &Connected, request: &Request) -> Answer<O
 }
 
 /// `--to` takes a whole reference, a tag, or a digest of the followed repository.
-fn named(to: &str, followed: Option<&str>) -> String {
+pub(crate) fn named(to: &str, followed: Option<&str>) -> String {
     let repository = followed.and_then(|it| it.parse::<Reference>().ok());
     let Some(repository) = repository.map(|it| it.familiar_name()) else { return to.to_owned() };
     if to.starts_with("sha256:") {
@@ -183,10 +183,13 @@ async fn incoming(
         Detection::UpToDate => Ok(as_it_is(observed, reference)),
         Detection::Unknown { reason: UnknownReason::Pinned } => {
             let name = reference.familiar();
-            warnings.push(format!("{name} names one fixed version: nothing newer can appear under it"));
+            warnings
+                .push(format!("{name} names one fixed version: nothing newer can appear under it"));
             Ok(as_it_is(observed, reference))
         }
-        Detection::Newer { digest } => newer(around, connected, observed, reference, Some(&digest)).await,
+        Detection::Newer { digest } => {
+            newer(around, connected, observed, reference, Some(&digest)).await
+        }
         Detection::NeedsResolve | Detection::Unknown { .. } if head.is_err() => match head {
             Err(error) => Err(error.into()),
             Ok(_) => Ok(as_it_is(observed, reference)),
@@ -277,7 +280,8 @@ async fn snapshots(connected: &Connected, state: Option<&TargetState>) -> Answer
     let mut found = Vec::new();
     for release in state.into_iter().flat_map(|it| &it.releases) {
         if let Some(snapshot) = &release.release.snapshot
-            && keeper::has_snapshot(&connected.engine, connected.target(), &snapshot.operation).await?
+            && keeper::has_snapshot(&connected.engine, connected.target(), &snapshot.operation)
+                .await?
         {
             found.push(snapshot.operation.clone());
         }
@@ -319,13 +323,22 @@ async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<B
 
 /// The gate of a deployment.
 pub fn gate(connected: &Connected) -> Answer<ContainerGate> {
-    let client = HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))?;
-    Ok(ContainerGate {
+    Ok(gate_with(connected, http_client()?))
+}
+
+/// What probes ask over HTTP with; one serves any number of gates.
+pub fn http_client() -> Answer<HttpClient> {
+    HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))
+}
+
+/// The gate of a deployment, with an HTTP client that others use too.
+pub fn gate_with(connected: &Connected, client: HttpClient) -> ContainerGate {
+    ContainerGate {
         engine: connected.engine.clone(),
         name: connected.target().to_owned(),
         health: connected.settings.health.clone(),
         client,
-    })
+    }
 }
 
 /// What was rejected is skipped until something newer exists or a person names it.

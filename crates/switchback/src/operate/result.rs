@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub downtime_ms: u64,
     /// What a person should know.
     pub warnings: Vec<String>,
+    /// Where the service is now.
+    pub url: Option<String>,
 }
 
 /// The result object.
@@ -78,7 +80,8 @@ pub fn document(facts: &Facts<'_>) -> Value {
         };
         put("changes_applied", json!(applied));
         put("changes_reverted", json!(reverted));
-        let previous = commit.previous.as_ref().map(|it| state(&it.release)).unwrap_or_else(|| json!({}));
+        let previous =
+            commit.previous.as_ref().map(|it| state(&it.release)).unwrap_or_else(|| json!({}));
         let now = if outcome == "committed" { state(&commit.release) } else { previous.clone() };
         put("previous_state", previous);
         put("new_state", now);
@@ -87,6 +90,7 @@ pub fn document(facts: &Facts<'_>) -> Value {
     put("duration_seconds", seconds(facts.span.1.saturating_sub(facts.span.0)));
     put("downtime_seconds", seconds(facts.downtime_ms));
     put("warnings", json!(facts.warnings));
+    put("url", json!(facts.url.as_ref().filter(|_| outcome == "committed")));
     put("error", error);
     Value::Object(object)
 }
@@ -117,7 +121,12 @@ fn change(commit: &CommitDraft) -> String {
     };
     match &commit.previous {
         Some(previous) => {
-            format!("image of {}: {} -> {}", commit.name, words(&previous.release), words(&commit.release))
+            format!(
+                "image of {}: {} -> {}",
+                commit.name,
+                words(&previous.release),
+                words(&commit.release)
+            )
         }
         None => format!("container {} installed: {}", commit.name, words(&commit.release)),
     }
