@@ -6,9 +6,12 @@ mod completions;
 mod config;
 mod consent;
 mod follow;
-mod found;
-mod init;
-mod man;
+mod health;
+mod history;
+mod logs;
+mod quarantine;
+mod show;
+mod status;
 mod update;
 
 use crate::{
@@ -27,12 +30,12 @@ async fn dispatch(context: &Context, command: Command) -> Answer<ExitCode> {
         Command::Rollback(args) => update::rollback(context, args).await,
         Command::Recover(args) => update::recover(context, args).await,
         Command::Plan(args) => update::plan(context, args).await,
-        Command::Init(args) => init::init(context, args).await,
-        Command::Adopt(args) => adopt::adopt(context, args).await,
-        Command::Check(args) => check::check(context, args).await,
-        Command::Config(command) => config::config(context, command),
-        Command::Completions(args) => completions::completions(context, &args),
-        Command::Man => man::man(context),
+        Command::Status(args) => status::status(context, args).await,
+        Command::History(args) => history::history(context, args),
+        Command::Show(args) => show::show(context, args).await,
+        Command::Logs(args) => logs::logs(context, args),
+        Command::Health(args) => health::health(context, args).await,
+        Command::Quarantine(args) => quarantine::quarantine(context, args).await,
         _ => Err(CommandError::new("usage", "not yet")),
     }
 }

@@ -10,10 +10,12 @@ use super::{
     connect::{Connected, Kept, connect, refuse_strangers},
     downtime::Downtime,
     execute::{self, Ended, execute, is_update},
+    look::look_after,
     now,
     prepare::{Prepared, prepare},
     recover::{self, Interrupted, Way},
     result::{self, Facts, without_transaction},
+    service_url::service_url,
 };
 use crate::{config::Deployment, error::CommandError, exit_code::ExitCode, store::Finish};
 
@@ -47,7 +49,7 @@ pub(crate) async fn drive(
     confirm(&document)?;
     let (prepared, ended) = execute(around, &connected, request, &prepared).await?;
     let warnings = strings(&document["warnings"]);
-    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings)?;
+    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings).await?;
     hold(around, &connected, request, &prepared, &ended)?;
     after(around, &connected, request, &ended).await?;
     Ok(document)
@@ -94,7 +96,8 @@ async fn finish_first(
     else {
         return Ok(());
     };
-    let result = conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new())?;
+    let result =
+        conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new()).await?;
     after(around, connected, request, &ended).await?;
     match &ended.outcome {
         Ok(Outcome::Stuck { .. }) => {
@@ -126,7 +129,8 @@ pub(crate) async fn recover_one(
         Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
     let ended = recover::recover(around, &connected, &request, interrupted, way).await?;
     let Some(ended) = ended else { return Ok(None) };
-    let document = conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new())?;
+    let document =
+        conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new()).await?;
     after(around, &connected, &request, &ended).await?;
     Ok(Some(document))
 }
@@ -139,13 +143,17 @@ fn up_to_date(connected: &Connected, prepared: &Prepared, action: &str) -> Value
         if let Some(label) = label_of(target) {
             document["current_label"] = json!(label);
         }
+        let place = &connected.engine.location().url;
+        if let Some(url) = service_url(&connected.settings, place, &target.inspect) {
+            document["url"] = json!(url);
+        }
     }
     document["warnings"] = json!(prepared.warnings);
     document
 }
 
 /// Writes the end of an operation down, and tells everybody.
-fn conclude(
+async fn conclude(
     around: &Surroundings<'_>,
     connected: &Connected,
     action: &str,
@@ -166,6 +174,7 @@ fn conclude(
         span: (ended.started_at, finished_at),
         downtime_ms: follow.downtime().total(finished_at),
         warnings,
+        url: url_now(connected).await,
     };
     let document = result::document(&facts);
     if let Some(evidence) = &ended.evidence {
@@ -190,6 +199,12 @@ fn conclude(
     let reporter = super::report::reporter(around, &ended.operation, &connected.name);
     reporter.send(now(), EventKind::Finished { result: Box::new(document.clone()) });
     Ok(document)
+}
+
+/// Where the service is, as far as the engine tells; without an answer the result goes without.
+async fn url_now(connected: &Connected) -> Option<String> {
+    let inspect = connected.engine.container(connected.target()).await.ok()??;
+    service_url(&connected.settings, &connected.engine.location().url, &inspect)
 }
 
 /// `--to` holds a deployment until the next plain update; a rollback by hand quarantines what it
@@ -224,7 +239,8 @@ fn hold(
     Ok(())
 }
 
-/// What follows from an end: releases are copied from the target, and a verdict is remembered.
+/// What follows from an end: releases are copied from the target, a verdict is remembered, and what
+/// runs now is looked at once more for those who ask later.
 async fn after(
     around: &Surroundings<'_>,
     connected: &Connected,
@@ -236,6 +252,18 @@ async fn after(
         execute::known(around, connected)?;
         remember(around, connected, state)?;
     }
+    let verdict = judge(around, connected, request, ended);
+    look_after(around.store, connected).await;
+    verdict
+}
+
+/// A verdict about the release itself is remembered.
+fn judge(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    ended: &Ended,
+) -> Answer<()> {
     let cause = match &ended.outcome {
         Ok(
             Outcome::RolledBack { cause }

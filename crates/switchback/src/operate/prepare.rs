@@ -21,7 +21,6 @@ use switchback_targets::{
 use super::{
     Answer, Request, Surroundings, Wanted,
     connect::{Connected, Kept},
-    detect::{Comparison, compare, followed_by_itself, local_image},
     now,
 };
 use crate::{error::CommandError, store::Store};
@@ -63,9 +62,7 @@ pub async fn prepare(
     let goal = match &request.goal {
         Wanted::Update { .. } => {
             let reference = reference.as_ref().ok_or_else(|| not_found(connected))?;
-            Goal::Update(Box::new(
-                incoming(around, connected, &observed, reference, &mut warnings).await?,
-            ))
+            Goal::Update(incoming(around, connected, &observed, reference, &mut warnings).await?)
         }
         Wanted::Rollback { to, with_data } => {
             observed.found.snapshots = snapshots(connected, observed.state.as_ref()).await?;
@@ -161,7 +158,7 @@ fn followed(store: &Store, connected: &Connected, request: &Request) -> Answer<O
 }
 
 /// `--to` takes a whole reference, a tag, or a digest of the followed repository.
-fn named(to: &str, followed: Option<&str>) -> String {
+pub(crate) fn named(to: &str, followed: Option<&str>) -> String {
     let repository = followed.and_then(|it| it.parse::<Reference>().ok());
     let Some(repository) = repository.map(|it| it.familiar_name()) else { return to.to_owned() };
     if to.starts_with("sha256:") {
@@ -316,13 +313,22 @@ async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<B
 
 /// The gate of a deployment.
 pub fn gate(connected: &Connected) -> Answer<ContainerGate> {
-    let client = HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))?;
-    Ok(ContainerGate {
+    Ok(gate_with(connected, http_client()?))
+}
+
+/// What probes ask over HTTP with; one serves any number of gates.
+pub fn http_client() -> Answer<HttpClient> {
+    HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))
+}
+
+/// The gate of a deployment, with an HTTP client that others use too.
+pub fn gate_with(connected: &Connected, client: HttpClient) -> ContainerGate {
+    ContainerGate {
         engine: connected.engine.clone(),
         name: connected.target().to_owned(),
         health: connected.settings.health.clone(),
         client,
-    })
+    }
 }
 
 /// What was rejected is skipped until something newer exists or a person names it.

@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub downtime_ms: u64,
     /// What a person should know.
     pub warnings: Vec<String>,
+    /// Where the service is now.
+    pub url: Option<String>,
 }
 
 /// The result object.
@@ -89,12 +91,8 @@ pub fn document(facts: &Facts<'_>) -> Value {
     let seconds = |milliseconds: u64| json!(milliseconds as f64 / 1000.0);
     put("duration_seconds", seconds(facts.span.1.saturating_sub(facts.span.0)));
     put("downtime_seconds", seconds(facts.downtime_ms));
-    let mut warnings = facts.warnings.clone();
-    if is_accepted {
-        warnings
-            .push("what runs now was accepted as it is; nothing was finished or undone".to_owned());
-    }
-    put("warnings", json!(warnings));
+    put("warnings", json!(facts.warnings));
+    put("url", json!(facts.url.as_ref().filter(|_| outcome == "committed")));
     put("error", error);
     Value::Object(object)
 }
