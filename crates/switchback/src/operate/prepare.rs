@@ -120,6 +120,7 @@ fn finish(
     };
     if let (Some(planned), Goal::Update(_)) = (&planned, &desired.goal) {
         refuse_rejected(around.store, connected, request, planned)?;
+        super::ports::refuse_taken(connected, observed.target())?;
     }
     let fingerprint = fingerprint(&observed, &desired);
     Ok(Prepared { observed, desired, planned, reference, fingerprint, warnings })
