@@ -10,10 +10,12 @@ use super::{
     connect::{Connected, Kept, connect, refuse_strangers},
     downtime::Downtime,
     execute::{self, Ended, execute, is_update},
+    look::look_after,
     now,
     prepare::{Prepared, prepare},
     recover::{self, Interrupted, Way},
     result::{self, Facts, without_transaction},
+    service_url::service_url,
 };
 use crate::{config::Deployment, error::CommandError, exit_code::ExitCode, store::Finish};
 
@@ -35,13 +37,9 @@ pub(crate) async fn drive(
     confirm: Confirm<'_>,
 ) -> Answer<Value> {
     let connected = connect(deployment).await?;
-    let mut kept = connected.kept().await?;
+    let kept = connected.kept().await?;
     refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
-    if let Some(interrupted) = recover::find(around, &connected, &kept).await? {
-        recover::refuse_busy(around, &interrupted)?;
-        finish_first(around, &connected, request, interrupted, follow).await?;
-        kept = connected.kept().await?;
-    }
+    let kept = settled(around, &connected, request, kept, follow, false).await?;
     let prepared = prepare(around, &connected, &kept, request, &execute::id()).await?;
     let action = request.goal.action();
     let Some(_) = &prepared.planned else {
@@ -51,7 +49,7 @@ pub(crate) async fn drive(
     confirm(&document)?;
     let (prepared, ended) = execute(around, &connected, request, &prepared).await?;
     let warnings = strings(&document["warnings"]);
-    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings)?;
+    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings).await?;
     hold(around, &connected, request, &prepared, &ended)?;
     after(around, &connected, request, &ended).await?;
     Ok(document)
@@ -59,6 +57,24 @@ pub(crate) async fn drive(
 
 fn strings(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// What is kept with a target on which nothing is left open: what was interrupted is finished or
+/// undone first. Another store's lease is waited for only where that is said; else it refuses.
+pub(crate) async fn settled(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    kept: Kept,
+    follow: &dyn Follow,
+    waits: bool,
+) -> Answer<Kept> {
+    let Some(interrupted) = recover::find(around, connected, &kept).await? else { return Ok(kept) };
+    if !waits {
+        recover::refuse_busy(around, &interrupted)?;
+    }
+    finish_first(around, connected, request, interrupted, follow).await?;
+    connected.kept().await
 }
 
 /// What was interrupted comes first, and is said.
@@ -69,17 +85,24 @@ async fn finish_first(
     interrupted: Interrupted,
     follow: &dyn Follow,
 ) -> Answer<()> {
-    let message = format!("operation {} was interrupted; it is finished or undone first", interrupted.operation);
+    let message = format!(
+        "operation {} was interrupted; it is finished or undone first",
+        interrupted.operation
+    );
     let reporter = super::report::reporter(around, &interrupted.operation, &connected.name);
     reporter.send(now(), EventKind::Warning { code: "interrupted".to_owned(), message });
-    let Some(ended) = recover::recover(around, connected, request, interrupted, Way::Finish).await? else {
+    let Some(ended) =
+        recover::recover(around, connected, request, interrupted, Way::Finish).await?
+    else {
         return Ok(());
     };
-    let result = conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new())?;
+    let result =
+        conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new()).await?;
     after(around, connected, request, &ended).await?;
     match &ended.outcome {
         Ok(Outcome::Stuck { .. }) => {
-            let message = result["error"]["message"].as_str().unwrap_or("the recovery is stuck").to_owned();
+            let message =
+                result["error"]["message"].as_str().unwrap_or("the recovery is stuck").to_owned();
             Err(CommandError::new("undo_failed", message)
                 .hint(format!("switchback recover {}", connected.name)))
         }
@@ -98,12 +121,16 @@ pub(crate) async fn recover_one(
 ) -> Answer<Option<Value>> {
     let connected = connect(deployment).await?;
     let kept: Kept = connected.kept().await?;
-    let Some(interrupted) = recover::find(around, &connected, &kept).await? else { return Ok(None) };
+    let Some(interrupted) = recover::find(around, &connected, &kept).await? else {
+        return Ok(None);
+    };
     confirm(&json!({ "deployment": connected.name, "operation": interrupted.operation }))?;
-    let request = Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
+    let request =
+        Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
     let ended = recover::recover(around, &connected, &request, interrupted, way).await?;
     let Some(ended) = ended else { return Ok(None) };
-    let document = conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new())?;
+    let document =
+        conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new()).await?;
     after(around, &connected, &request, &ended).await?;
     Ok(Some(document))
 }
@@ -116,13 +143,17 @@ fn up_to_date(connected: &Connected, prepared: &Prepared, action: &str) -> Value
         if let Some(label) = label_of(target) {
             document["current_label"] = json!(label);
         }
+        let place = &connected.engine.location().url;
+        if let Some(url) = service_url(&connected.settings, place, &target.inspect) {
+            document["url"] = json!(url);
+        }
     }
     document["warnings"] = json!(prepared.warnings);
     document
 }
 
 /// Writes the end of an operation down, and tells everybody.
-fn conclude(
+async fn conclude(
     around: &Surroundings<'_>,
     connected: &Connected,
     action: &str,
@@ -143,6 +174,7 @@ fn conclude(
         span: (ended.started_at, finished_at),
         downtime_ms: follow.downtime().total(finished_at),
         warnings,
+        url: url_now(connected).await,
     };
     let document = result::document(&facts);
     if let Some(evidence) = &ended.evidence {
@@ -167,6 +199,12 @@ fn conclude(
     let reporter = super::report::reporter(around, &ended.operation, &connected.name);
     reporter.send(now(), EventKind::Finished { result: Box::new(document.clone()) });
     Ok(document)
+}
+
+/// Where the service is, as far as the engine tells; without an answer the result goes without.
+async fn url_now(connected: &Connected) -> Option<String> {
+    let inspect = connected.engine.container(connected.target()).await.ok()??;
+    service_url(&connected.settings, &connected.engine.location().url, &inspect)
 }
 
 /// `--to` holds a deployment until the next plain update; a rollback by hand quarantines what it
@@ -201,7 +239,8 @@ fn hold(
     Ok(())
 }
 
-/// What follows from an end: releases are copied from the target, and a verdict is remembered.
+/// What follows from an end: releases are copied from the target, a verdict is remembered, and what
+/// runs now is looked at once more for those who ask later.
 async fn after(
     around: &Surroundings<'_>,
     connected: &Connected,
@@ -213,8 +252,24 @@ async fn after(
         execute::known(around, connected)?;
         remember(around, connected, state)?;
     }
+    let verdict = judge(around, connected, request, ended);
+    look_after(around.store, connected).await;
+    verdict
+}
+
+/// A verdict about the release itself is remembered.
+fn judge(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    ended: &Ended,
+) -> Answer<()> {
     let cause = match &ended.outcome {
-        Ok(Outcome::RolledBack { cause } | Outcome::Failed { cause } | Outcome::Stuck { cause, .. }) => cause,
+        Ok(
+            Outcome::RolledBack { cause }
+            | Outcome::Failed { cause }
+            | Outcome::Stuck { cause, .. },
+        ) => cause,
         Ok(Outcome::Committed | Outcome::Accepted) | Err(_) => return Ok(()),
     };
     if cause.is_verdict() && (is_update(request) || request.trigger == "recovery") {
@@ -224,7 +279,12 @@ async fn after(
 }
 
 /// Remembers what was rejected, with the specification that it was tried with.
-fn reject(around: &Surroundings<'_>, connected: &Connected, ended: &Ended, cause: &Cause) -> Answer<()> {
+fn reject(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    ended: &Ended,
+    cause: &Cause,
+) -> Answer<()> {
     let Some(Record::Opened { plan, .. }) = ended.records.first() else { return Ok(()) };
     let release = plan.seal.iter().find_map(|it| match &it.change {
         Change::RecordRelease { commit } => Some(&commit.release),
@@ -236,6 +296,12 @@ fn reject(around: &Surroundings<'_>, connected: &Connected, ended: &Ended, cause
         return Ok(());
     };
     let (name, specification) = (&connected.name, Some(release.specification.as_str()));
-    around.store.add_quarantine(name, &release.version, specification, &cause.to_string(), now())?;
+    around.store.add_quarantine(
+        name,
+        &release.version,
+        specification,
+        &cause.to_string(),
+        now(),
+    )?;
     Ok(())
 }
