@@ -198,8 +198,12 @@ fn finished(output: ExecOutput) -> Result<String, KeeperError> {
     let line = output.stderr.lines().rev().find_map(|it| serde_json::from_str::<Value>(it).ok());
     let error = line.map(|it| it["error"].clone()).unwrap_or(Value::Null);
     let word = |key: &str| error[key].as_str().map(str::to_owned);
+    let what = match (word("what"), word("message")) {
+        (Some(what), Some(message)) => format!("{what}: {message}"),
+        (what, _) => what.unwrap_or_else(|| output.last_words()),
+    };
     Err(KeeperError::Failed {
-        what: word("what").unwrap_or_else(|| output.last_words()),
+        what,
         path: word("path").unwrap_or_default(),
         exit: output.code,
     })

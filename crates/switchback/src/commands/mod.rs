@@ -6,7 +6,9 @@ mod completions;
 mod config;
 mod consent;
 mod follow;
+mod forget;
 mod found;
+mod gc;
 mod init;
 mod man;
 mod update;
@@ -27,6 +29,8 @@ async fn dispatch(context: &Context, command: Command) -> Answer<ExitCode> {
         Command::Plan(args) => update::plan(context, args).await,
         Command::Init(args) => init::init(context, args).await,
         Command::Adopt(args) => adopt::adopt(context, args).await,
+        Command::Forget(args) => forget::forget(context, args).await,
+        Command::Gc(args) => gc::gc(context, args).await,
         Command::Check(args) => check::check(context, args).await,
         Command::Config(command) => config::config(context, command),
         Command::Completions(args) => completions::completions(context, &args),

@@ -7,11 +7,14 @@
 
 pub mod adopt;
 pub mod check;
+pub(crate) mod clear;
 pub mod connect;
 pub mod detect;
 pub mod downtime;
 pub mod drive;
 pub mod execute;
+pub(crate) mod forget;
+pub(crate) mod garbage;
 pub mod journal;
 pub mod plan_document;
 pub mod prepare;

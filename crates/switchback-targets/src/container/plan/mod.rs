@@ -103,7 +103,7 @@ impl Planner<'_> {
 
     /// The name of ours for an image that this operation keeps.
     fn keep(&self, which: &str) -> String {
-        format!("switchback-keep/{}:{}-{which}", image_name(&self.at.name), self.to.operation)
+        format!("{}:{}-{which}", keep_repository(&self.at.name), self.to.operation)
     }
 
     fn release(&self) -> Release {
@@ -300,6 +300,11 @@ fn deadline(health: &HealthSettings, body: &serde_json::Value, image: &serde_jso
     let (interval, timeout) = (ms("Interval", 30_000), ms("Timeout", 30_000));
     let retries = check("Retries").unwrap_or(3);
     asked.max(ms("StartPeriod", 0) + retries * (interval + timeout) + interval)
+}
+
+/// The repository of our names for a container's images; their tags begin with the operation's id.
+pub fn keep_repository(container: &str) -> String {
+    format!("switchback-keep/{}", image_name(container))
 }
 
 /// A container's name as part of an image's name, which has no capitals.

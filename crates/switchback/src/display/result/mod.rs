@@ -3,6 +3,7 @@
 
 mod check;
 mod facts;
+mod gc;
 mod history;
 mod init;
 mod operation;
@@ -11,6 +12,7 @@ mod show;
 mod status;
 
 pub use check::check;
+pub use gc::gc;
 pub use history::history;
 pub use init::init;
 pub use operation::operation_result;
