@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     cli::{Global, OutputFormat},
-    config::{Config, Deployment, Location, RealWorld, locate},
+    config::{self, Config, Deployment, Location, RealWorld, locate},
     error::CommandError,
     exit_code::ExitCode,
     notice,
@@ -100,15 +100,21 @@ impl Context {
     pub(crate) fn config(&self) -> Answer<Config> {
         let config = Config::load(&self.location()?, &RealWorld)?;
         for warning in &config.warnings {
-            let line = format!("{}: {}   (to fix, run: {})", warning.field, warning.message, warning.fix_command);
-            self.printer.warning(&line);
+            self.warn(warning);
         }
         Ok(config)
     }
 
+    /// Prints what is allowed in a configuration and probably not meant.
+    pub(crate) fn warn(&self, warning: &config::Warning) {
+        let line = format!("{}: {}   (to fix, run: {})", warning.field, warning.message, warning.fix_command);
+        self.printer.warning(&line);
+    }
+
     /// The store's folder.
     pub(crate) fn state_folder(&self, config: Option<&Config>) -> PathBuf {
-        let variable = |key: &str| std::env::var_os(key).filter(|it| !it.is_empty()).map(PathBuf::from);
+        let variable =
+            |key: &str| std::env::var_os(key).filter(|it| !it.is_empty()).map(PathBuf::from);
         if let Some(folder) = &self.global.state {
             return folder.clone();
         }
@@ -179,7 +185,10 @@ pub(crate) fn only<'a>(config: &'a Config, name: Option<&str>) -> Answer<&'a Dep
     match (name, config.deployments.len()) {
         (Some(name), _) => named(config, name),
         (None, 1) => config.deployments.values().next().ok_or_else(|| unknown(config, "")),
-        (None, 0) => Err(CommandError::new("not_found", "no deployment is configured").hint("switchback init")),
+        (None, 0) => {
+            Err(CommandError::new("not_found", "no deployment is configured")
+                .hint("switchback init"))
+        }
         (None, _) => {
             let names: Vec<&str> = config.deployments.keys().map(String::as_str).collect();
             let message = format!("name one of the deployments: {}", names.join(", "));

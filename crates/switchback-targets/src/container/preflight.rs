@@ -5,7 +5,7 @@ mod data;
 mod owners;
 mod ports;
 
-pub use self::data::lost_paths;
+pub use self::{data::lost_paths, owners::owner_of};
 use serde::Serialize;
 use serde_json::{Value, json};
 use switchback_core::PlanError;
@@ -92,7 +92,10 @@ pub fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
 }
 
 /// Why a container may not be managed at all: somebody else makes and unmakes it.
-pub fn owner_refusal(at: &Observed, settings: &super::settings::ContainerSettings) -> Option<PlanError> {
+pub fn owner_refusal(
+    at: &Observed,
+    settings: &super::settings::ContainerSettings,
+) -> Option<PlanError> {
     owners::checks(at, settings).into_iter().find_map(refusal)
 }
 
@@ -120,9 +123,10 @@ fn exists(at: &Observed, to: &Desired) -> Check {
 }
 
 fn architecture(at: &Observed, to: &Desired) -> Check {
-    let Goal::Update(IncomingImage { os, architecture, reference, .. }) = &to.goal else {
+    let Goal::Update(image) = &to.goal else {
         return Check::skipped("architecture", "the release has run here before");
     };
+    let IncomingImage { os, architecture, reference, .. } = &**image;
     let has = format!("{}/{}", at.engine.os, at.engine.architecture);
     let needs = format!("{os}/{architecture}");
     if has == needs {

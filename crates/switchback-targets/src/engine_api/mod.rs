@@ -13,7 +13,7 @@ mod images;
 mod location;
 mod logs;
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 pub use archive::ArchivedFile;
 use bollard::{ClientVersion, Docker};
@@ -177,7 +177,9 @@ pub(crate) fn encode(text: &str) -> String {
             | b'@' => {
                 out.push(char::from(byte));
             }
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => {
+                let _infallible = write!(out, "%{byte:02X}");
+            }
         }
     }
     out

@@ -1,5 +1,10 @@
 //! One file per verb. A command gets resolved values and a printer, and returns an exit code.
 
+mod adopt;
+mod check;
+mod completions;
+mod config;
+mod consent;
 mod follow;
 mod health;
 mod history;

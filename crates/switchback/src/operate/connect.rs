@@ -43,7 +43,7 @@ pub struct Kept {
 }
 
 /// The container settings of a deployment; other kinds are refused by name.
-pub fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
+pub(crate) fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
     let name = &deployment.name;
     if let Some(host) = &deployment.host {
         let message = format!("{name} is on host {host}: hosts over SSH are not supported yet");
@@ -68,7 +68,7 @@ pub fn location(deployment: &Deployment) -> Answer<EngineLocation> {
 }
 
 /// Finds the engine and connects to it.
-pub async fn connect(deployment: &Deployment) -> Answer<Connected> {
+pub(crate) async fn connect(deployment: &Deployment) -> Answer<Connected> {
     let settings = settings(deployment)?;
     let engine = EngineClient::connect(&location(deployment)?).await?;
     Ok(Connected { name: deployment.name.clone(), settings, engine })

@@ -37,13 +37,9 @@ pub(crate) async fn drive(
     confirm: Confirm<'_>,
 ) -> Answer<Value> {
     let connected = connect(deployment).await?;
-    let mut kept = connected.kept().await?;
+    let kept = connected.kept().await?;
     refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
-    if let Some(interrupted) = recover::find(around, &connected, &kept).await? {
-        recover::refuse_busy(around, &interrupted)?;
-        finish_first(around, &connected, request, interrupted, follow).await?;
-        kept = connected.kept().await?;
-    }
+    let kept = settled(around, &connected, request, kept, follow, false).await?;
     let prepared = prepare(around, &connected, &kept, request, &execute::id()).await?;
     let action = request.goal.action();
     let Some(_) = &prepared.planned else {
@@ -61,6 +57,24 @@ pub(crate) async fn drive(
 
 fn strings(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// What is kept with a target on which nothing is left open: what was interrupted is finished or
+/// undone first. Another store's lease is waited for only where that is said; else it refuses.
+pub(crate) async fn settled(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    kept: Kept,
+    follow: &dyn Follow,
+    waits: bool,
+) -> Answer<Kept> {
+    let Some(interrupted) = recover::find(around, connected, &kept).await? else { return Ok(kept) };
+    if !waits {
+        recover::refuse_busy(around, &interrupted)?;
+    }
+    finish_first(around, connected, request, interrupted, follow).await?;
+    connected.kept().await
 }
 
 /// What was interrupted comes first, and is said.

@@ -1,6 +1,5 @@
 //! Takes the lease, looks again, and runs the transaction.
 
-
 use switchback_core::{
     Engine, Outcome, Record,
     event::{EventKind, StepTitle},
@@ -27,8 +26,11 @@ use super::{
     prepare::{self, Prepared},
     report,
 };
-use crate::{error::{CommandError, locked}, operate::who::new_operation, store::NewOperation};
-
+use crate::{
+    error::{CommandError, locked},
+    operate::who::new_operation,
+    store::NewOperation,
+};
 
 /// What became of a transaction.
 #[derive(Debug)]
@@ -87,7 +89,8 @@ pub async fn lease(
     operation: &str,
     data: &[DataMount],
 ) -> Answer<TargetLease> {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_millis(request.lock_timeout_ms);
+    let deadline =
+        std::time::Instant::now() + std::time::Duration::from_millis(request.lock_timeout_ms);
     loop {
         let holder = around.who.holder(around.store.id(), operation, now(), 1);
         match acquire(&connected.engine, connected.target(), holder, data).await {
@@ -256,7 +259,10 @@ fn setup(
         deployment: connected.name.clone(),
         owner: owner(around),
         login,
-        reference: prepared.reference.as_ref().map(switchback_targets::registry::Reference::familiar),
+        reference: prepared
+            .reference
+            .as_ref()
+            .map(switchback_targets::registry::Reference::familiar),
         state: prepared.observed.state.clone(),
         reporter,
         now,

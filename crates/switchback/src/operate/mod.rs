@@ -6,7 +6,9 @@
 //! it. Whatever is shown is a function of the events and of the result.
 
 pub mod adopt;
+pub mod check;
 pub mod connect;
+pub mod detect;
 pub mod downtime;
 pub mod drive;
 pub mod execute;

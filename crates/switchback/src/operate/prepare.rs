@@ -15,7 +15,7 @@ use switchback_targets::{
     },
     keeper,
     probe::HttpClient,
-    registry::{Detection, LocalImage, Platform, Reference, UnknownReason, detect},
+    registry::{Detection, Platform, Reference, UnknownReason},
 };
 
 use super::{
@@ -80,6 +80,24 @@ pub async fn prepare(
         accept_loss: request.accept_loss,
     };
     finish(around, connected, request, observed, desired, reference, warnings)
+}
+
+/// Whether what is configured differs from what runs, the image apart.
+pub(crate) async fn is_changed(store: &Store, connected: &Connected) -> Answer<bool> {
+    let state = connected.kept().await?.state;
+    let followed = connected.settings.image.clone();
+    let observed = observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
+    let Some(followed) = followed.or_else(|| of_container(&observed)) else { return Ok(false) };
+    let desired = Desired {
+        operation: "check".to_owned(),
+        now: 0,
+        settings: connected.settings.clone(),
+        goal: Goal::Update(as_it_is(&observed, &followed.parse()?)),
+        key: HashKey::new(store.hash_key().as_bytes()),
+        accept_loss: true,
+    };
+    // What refuses an update is said by `plan`; here only whether there would be one counts.
+    Ok(plan(&observed, &desired).is_ok())
 }
 
 /// Plans from what was seen.
@@ -154,9 +172,7 @@ pub(crate) fn named(to: &str, followed: Option<&str>) -> String {
 
 /// An adopted container follows the reference that it was made from, less the digest.
 fn of_container(observed: &Observed) -> Option<String> {
-    let reference = observed.target()?.image_reference();
-    let plain = reference.split('@').next().unwrap_or(reference);
-    (!plain.is_empty() && !plain.starts_with("sha256:")).then(|| plain.to_owned())
+    followed_by_itself(observed.target()?.image_reference())
 }
 
 async fn incoming(
@@ -169,16 +185,11 @@ async fn incoming(
     let Some(target) = observed.target() else {
         return newer(around, connected, observed, reference, None).await;
     };
-    let local = local_image(&target.image);
-    let head = around.registry.head(reference).await;
-    let mut detection = detect(reference, &local, head.as_deref(), None);
-    if detection == Detection::NeedsResolve
-        && let Ok(head) = &head
-    {
-        let exact = reference.with_digest(head);
-        let resolved = around.registry.resolve(&exact, &local.platform()).await?;
-        detection = detect(reference, &local, Ok(head.as_str()), Some(&resolved));
+    let mut compared = compare(around.registry, reference, &local_image(&target.image)).await;
+    if let Some(Err(error)) = compared.resolved.take() {
+        return Err(error.into());
     }
+    let Comparison { head, detection, .. } = compared;
     match detection {
         Detection::UpToDate => Ok(as_it_is(observed, reference)),
         Detection::Unknown { reason: UnknownReason::Pinned } => {
@@ -207,27 +218,6 @@ async fn incoming(
             Err(CommandError::new("preflight_failed", message)
                 .hint(format!("switchback update {} --to REPOSITORY:TAG", connected.name)))
         }
-    }
-}
-
-fn local_image(image: &Value) -> LocalImage {
-    let words = |it: &Value| {
-        it.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let word = |key: &str| image[key].as_str().unwrap_or_default().to_owned();
-    LocalImage {
-        id: word("Id"),
-        repo_digests: words(&image["RepoDigests"]),
-        os: word("Os"),
-        architecture: word("Architecture"),
-        variant: word("Variant"),
-        layers: words(&image["RootFS"]["Layers"]),
-        manifest_digests: image["Manifests"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|it| it["Descriptor"]["digest"].as_str().map(str::to_owned))
-            .collect(),
     }
 }
 

@@ -46,7 +46,9 @@ pub fn document(facts: &Facts<'_>) -> Value {
         Record::Opened { plan, .. } => Some(plan),
         _ => None,
     });
-    let commit = plan.and_then(commit_of);
+    // What a person accepted is whatever runs; the plan says nothing about it.
+    let is_accepted = matches!(facts.outcome, Ok(Outcome::Accepted));
+    let commit = plan.and_then(commit_of).filter(|_| !is_accepted);
     let (outcome, error) = outcome(facts, plan);
     let is_success = matches!(outcome, "committed" | "up_to_date" | "skipped");
     let mut object = Map::new();

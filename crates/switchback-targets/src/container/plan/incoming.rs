@@ -18,8 +18,8 @@ use super::super::{
 pub(super) enum Incoming {
     /// A container that is made.
     New {
-        image: IncomingImage,
-        specification: Specification,
+        image: Box<IncomingImage>,
+        specification: Box<Specification>,
         /// An older release that is made again, and its image's name of ours.
         again: Option<Box<KeptRelease>>,
         keep: Option<String>,
@@ -31,7 +31,7 @@ pub(super) enum Incoming {
 impl Incoming {
     pub(super) fn image(&self) -> Option<&IncomingImage> {
         match self {
-            Self::New { image, .. } => Some(image),
+            Self::New { image, .. } => Some(&**image),
             Self::Kept { .. } => None,
         }
     }
@@ -94,7 +94,8 @@ fn update(at: &Observed, to: &Desired, image: &IncomingImage) -> Result<Incoming
             return Err(PlanError::NothingToDo { version: image.version() });
         }
     }
-    Ok(Incoming::New { image: image.clone(), specification, again: None, keep: None })
+    let (image, specification) = (Box::new(image.clone()), Box::new(specification));
+    Ok(Incoming::New { image, specification, again: None, keep: None })
 }
 
 /// Whether the image that runs is the one that is wanted: by id, or by any digest that the local
@@ -145,8 +146,8 @@ fn rollback(at: &Observed, number: u32) -> Result<Incoming, PlanError> {
         os: at.engine.os.clone(),
         architecture: at.engine.architecture.clone(),
     };
-    let (specification, keep) = (kept.specification.clone(), kept.keep.clone());
-    Ok(Incoming::New { image, specification, again: Some(kept), keep })
+    let (specification, keep) = (Box::new(kept.specification.clone()), kept.keep.clone());
+    Ok(Incoming::New { image: Box::new(image), specification, again: Some(kept), keep })
 }
 
 /// The request that makes a member again as it runs.

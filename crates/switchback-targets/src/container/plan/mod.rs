@@ -250,7 +250,7 @@ impl Planner<'_> {
     fn specifications(&self) -> HashMap<String, Specification> {
         let mut all = HashMap::new();
         if let Incoming::New { specification, .. } = &self.incoming {
-            all.insert(self.temporary(&self.at.name), specification.clone());
+            all.insert(self.temporary(&self.at.name), (**specification).clone());
         }
         for dependent in self.at.members.iter().skip(1) {
             let specification = incoming::as_it_runs(self.at, dependent);
