@@ -8,12 +8,14 @@ use switchback_targets::registry::{Client, Credentials, install_crypto_provider}
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::{
-    commands::follow::Folded,
     config::{Config, Deployment, Location, RealWorld},
     context::only,
     error::CommandError,
     operate::{
-        Request, Surroundings, Wanted, connect::connect, drive,
+        Request, Surroundings, Wanted,
+        connect::connect,
+        downtime::Folded,
+        drive,
         look::{EngineView, rung, way_back},
         who::Who,
     },
