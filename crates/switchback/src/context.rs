@@ -107,7 +107,10 @@ impl Context {
 
     /// Prints what is allowed in a configuration and probably not meant.
     pub(crate) fn warn(&self, warning: &config::Warning) {
-        let line = format!("{}: {}   (to fix, run: {})", warning.field, warning.message, warning.fix_command);
+        let line = format!(
+            "{}: {}   (to fix, run: {})",
+            warning.field, warning.message, warning.fix_command
+        );
         self.printer.warning(&line);
     }
 

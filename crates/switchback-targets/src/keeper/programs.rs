@@ -83,7 +83,8 @@ pub async fn list(
     let argv = words(&["list", path]);
     let run = engine.exec(keeper, &argv, Input::Nothing, |_| {});
     let output = tokio::time::timeout(SHORT, run).await;
-    let output = output.map_err(|_| EngineError::TimedOut { what: format!("listing {path}") })??;
+    let output =
+        output.map_err(|_| EngineError::TimedOut { what: format!("listing {path}") })??;
     match finished(output) {
         Ok(lines) => Ok(lines.lines().filter_map(name_in).collect()),
         Err(KeeperError::Failed { what, .. }) if what.contains("No such file") => Ok(Vec::new()),

@@ -17,6 +17,7 @@ pub mod journal;
 pub(crate) mod look;
 pub(crate) mod operation_document;
 pub mod plan_document;
+pub mod ports;
 pub mod prepare;
 pub mod recover;
 pub mod report;

@@ -21,6 +21,7 @@ use switchback_targets::{
 use super::{
     Answer, Request, Surroundings, Wanted,
     connect::{Connected, Kept},
+    detect::{Comparison, compare, followed_by_itself, local_image},
     now,
 };
 use crate::{error::CommandError, store::Store};
@@ -62,7 +63,8 @@ pub async fn prepare(
     let goal = match &request.goal {
         Wanted::Update { .. } => {
             let reference = reference.as_ref().ok_or_else(|| not_found(connected))?;
-            Goal::Update(incoming(around, connected, &observed, reference, &mut warnings).await?)
+            let image = incoming(around, connected, &observed, reference, &mut warnings).await?;
+            Goal::Update(Box::new(image))
         }
         Wanted::Rollback { to, with_data } => {
             observed.found.snapshots = snapshots(connected, observed.state.as_ref()).await?;
@@ -86,13 +88,14 @@ pub async fn prepare(
 pub(crate) async fn is_changed(store: &Store, connected: &Connected) -> Answer<bool> {
     let state = connected.kept().await?.state;
     let followed = connected.settings.image.clone();
-    let observed = observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
+    let observed =
+        observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
     let Some(followed) = followed.or_else(|| of_container(&observed)) else { return Ok(false) };
     let desired = Desired {
         operation: "check".to_owned(),
         now: 0,
         settings: connected.settings.clone(),
-        goal: Goal::Update(as_it_is(&observed, &followed.parse()?)),
+        goal: Goal::Update(Box::new(as_it_is(&observed, &followed.parse()?))),
         key: HashKey::new(store.hash_key().as_bytes()),
         accept_loss: true,
     };
@@ -117,6 +120,7 @@ fn finish(
     };
     if let (Some(planned), Goal::Update(_)) = (&planned, &desired.goal) {
         refuse_rejected(around.store, connected, request, planned)?;
+        super::ports::refuse_taken(connected, observed.target())?;
     }
     let fingerprint = fingerprint(&observed, &desired);
     Ok(Prepared { observed, desired, planned, reference, fingerprint, warnings })
