@@ -1,7 +1,7 @@
 //! Finishes or undoes what was interrupted: our own at once, another store's once its lease has
 //! gone unrenewed.
 
-use switchback_core::{Engine, Record};
+use switchback_core::{Engine, Outcome, Record};
 use switchback_targets::{
     container::{
         change::{Change, DataMount},
@@ -61,6 +61,13 @@ pub async fn find(
         let is_over = is_theirs || was_finished_elsewhere;
         if !is_alive(ours.begun.pid) {
             let operation = ours.begun.id;
+            // Its end is known, and was not written into the history: we died in between.
+            let known = if was_finished_elsewhere { &kept.journal } else { &records };
+            if end_of(known).is_some() {
+                let held = held.filter(|it| it.holder.operation == operation);
+                let records = known.clone();
+                return Ok(Some(Interrupted { operation, records, is_foreign: false, held }));
+            }
             if !is_over {
                 return Ok(Some(Interrupted { operation, records, is_foreign: false, held }));
             }
@@ -110,6 +117,16 @@ pub fn refuse_busy(around: &Surroundings<'_>, interrupted: &Interrupted) -> Answ
     }
 }
 
+/// How a journal ended, if it did; one that is stuck has not.
+fn end_of(records: &[Fact]) -> Option<Outcome> {
+    match records.last()? {
+        Record::Closed { outcome: Outcome::Stuck { .. } } => None,
+        Record::Closed { outcome } => Some(outcome.clone()),
+        Record::Accepted => Some(Outcome::Accepted),
+        _ => None,
+    }
+}
+
 /// Brings a transaction to its end.
 pub async fn recover(
     around: &Surroundings<'_>,
@@ -129,6 +146,10 @@ pub async fn recover(
     }
     if interrupted.records.is_empty() {
         return Ok(None);
+    }
+    if let Some(outcome) = end_of(&interrupted.records) {
+        let Interrupted { operation, records, .. } = interrupted;
+        return Ok(Some(Ended { operation, outcome: Ok(outcome), records, evidence: None, started_at }));
     }
     let data = data(connected, &interrupted.records).await?;
     let lease = ask_lease(around, connected, request, &interrupted.operation, &data).await?;
