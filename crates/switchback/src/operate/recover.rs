@@ -6,6 +6,7 @@ use switchback_targets::{
     container::{
         change::{Change, DataMount},
         driver::{ContainerDriver, DriverSetup},
+        gate::ShortLooks,
         members::data_of,
         observe::observe,
     },
@@ -169,7 +170,8 @@ async fn run(
         reporter: reporter.clone(),
         now,
     });
-    let gate = prepare::gate(connected)?;
+    let mut gate = prepare::gate(connected)?;
+    gate.short_looks = ShortLooks::after_starts();
     let place = (&connected.engine, lease.keeper(), connected.target());
     let records = interrupted.records.clone();
     let mut journal = TwinJournal::new(around.store, operation, records, place);
