@@ -162,8 +162,9 @@ results() {
     cat <<TEXT
 
 A request is lost if it was refused or took longer than 2 s; 100 were sent a second. "Longest gap" is
-what the client saw, "downtime" what Switchback says itself. On the third line, rows that 3.0.0 took
-were set aside with the failed operation; on the last, the data is that of the moment before 2.0.0.
+what the client saw, "downtime" what Switchback says itself: on the third line that includes the time
+in which 3.0.0 answered, but was ill. The rows that it took were set aside with the failed operation;
+on the last line the data is that of the moment before 2.0.0, and what was written since.
 TEXT
 }
 
@@ -208,13 +209,14 @@ demo_remove() {
         switchback forget "$NAME" --purge --yes >"$WORK/forget.log" 2>&1 || say "switchback forget: $(tail -n 3 "$WORK/forget.log")"
     fi
     docker rm --force --volumes "$NAME" >/dev/null 2>&1 || true
-    docker volume rm "$NAME" >/dev/null 2>&1 || true
     found="$(docker ps --all --quiet --filter "name=$NAME")"
     if [ -n "$found" ]; then
         say "left behind by switchback, removed: $(docker ps --all --filter "name=$NAME" --format '{{.Names}}' | tr '\n' ' ')"
         # shellcheck disable=SC2086 # one id a word
         docker rm --force --volumes $found >/dev/null
     fi
+    # Last: a volume that some container still has cannot be removed.
+    docker volume rm "$NAME" >/dev/null 2>&1 || true
     # These images are this demo's alone: its name is in their environment.
     docker images --no-trunc --format '{{.ID}}' | sort -u | while read -r found; do
         if docker image inspect --format '{{.Config.Env}}' "$found" | grep -q "LEDGER_BUILD=$NAME"; then

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     cli::{Global, OutputFormat},
-    config::{Config, Deployment, Location, RealWorld, locate},
+    config::{self, Config, Deployment, Location, RealWorld, locate},
     error::CommandError,
     exit_code::ExitCode,
     notice,
@@ -100,13 +100,18 @@ impl Context {
     pub(crate) fn config(&self) -> Answer<Config> {
         let config = Config::load(&self.location()?, &RealWorld)?;
         for warning in &config.warnings {
-            let line = format!(
-                "{}: {}   (to fix, run: {})",
-                warning.field, warning.message, warning.fix_command
-            );
-            self.printer.warning(&line);
+            self.warn(warning);
         }
         Ok(config)
+    }
+
+    /// Prints what is allowed in a configuration and probably not meant.
+    pub(crate) fn warn(&self, warning: &config::Warning) {
+        let line = format!(
+            "{}: {}   (to fix, run: {})",
+            warning.field, warning.message, warning.fix_command
+        );
+        self.printer.warning(&line);
     }
 
     /// The store's folder.

@@ -5,7 +5,7 @@ mod data;
 mod owners;
 mod ports;
 
-pub use self::data::lost_paths;
+pub use self::{data::lost_paths, owners::owner_of};
 use serde::Serialize;
 use serde_json::{Value, json};
 use switchback_core::PlanError;

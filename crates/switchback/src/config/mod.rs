@@ -44,7 +44,7 @@ pub(crate) use fix::Fix;
 pub(crate) use fleet::Fleet;
 pub(crate) use init_text::{FoundContainer, init_text, merge_found};
 pub(crate) use locate::{Location, RealWorld, Surroundings, locate, place_for_new};
-pub(crate) use mask::{MASK, mask_url, masked};
+pub(crate) use mask::{MASK, as_json, mask_url, masked};
 pub(crate) use schema::schema;
 pub(crate) use table::Kind;
 pub(crate) use validate::{PortUse, port_in_use};

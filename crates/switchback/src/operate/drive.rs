@@ -10,10 +10,12 @@ use super::{
     connect::{Connected, Kept, connect, refuse_strangers},
     downtime::Downtime,
     execute::{self, Ended, execute, is_update},
+    look::look_after,
     now,
     prepare::{Prepared, prepare},
     recover::{self, Interrupted, Way},
     result::{self, Facts, without_transaction},
+    service_url::service_url,
 };
 use crate::{config::Deployment, error::CommandError, exit_code::ExitCode, store::Finish};
 
@@ -35,13 +37,9 @@ pub(crate) async fn drive(
     confirm: Confirm<'_>,
 ) -> Answer<Value> {
     let connected = connect(deployment).await?;
-    let mut kept = connected.kept().await?;
+    let kept = connected.kept().await?;
     refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
-    if let Some(interrupted) = recover::find(around, &connected, &kept).await? {
-        recover::refuse_busy(around, &interrupted)?;
-        finish_first(around, &connected, request, interrupted, follow).await?;
-        kept = connected.kept().await?;
-    }
+    let kept = settled(around, &connected, request, kept, follow, false).await?;
     let prepared = prepare(around, &connected, &kept, request, &execute::id()).await?;
     let action = request.goal.action();
     if prepared.planned.is_none() {
@@ -52,11 +50,17 @@ pub(crate) async fn drive(
     confirm(&document)?;
     let (prepared, ended) = execute(around, &connected, request, &prepared).await?;
     let warnings = strings(&document["warnings"]);
+<<<<<<< HEAD
     let document = conclude(around, &connected, action, "manual", &ended, follow, warnings);
     if matches!(ended.outcome, Ok(Outcome::Committed)) {
         noted(hold(around, &connected, request, &prepared));
     }
     noted(after(around, &connected, request, &ended).await);
+=======
+    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings).await?;
+    hold(around, &connected, request, &prepared, &ended)?;
+    after(around, &connected, request, &ended).await?;
+>>>>>>> main
     Ok(document)
 }
 
@@ -69,6 +73,24 @@ fn noted(done: Answer<()>) {
 
 fn strings(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// What is kept with a target on which nothing is left open: what was interrupted is finished or
+/// undone first. Another store's lease is waited for only where that is said; else it refuses.
+pub(crate) async fn settled(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    kept: Kept,
+    follow: &dyn Follow,
+    waits: bool,
+) -> Answer<Kept> {
+    let Some(interrupted) = recover::find(around, connected, &kept).await? else { return Ok(kept) };
+    if !waits {
+        recover::refuse_busy(around, &interrupted)?;
+    }
+    finish_first(around, connected, request, interrupted, follow).await?;
+    connected.kept().await
 }
 
 /// What was interrupted comes first, and is said.
@@ -92,8 +114,14 @@ async fn finish_first(
         noted(never_began(around, &id));
         return Ok(());
     };
+<<<<<<< HEAD
     let result = conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new());
     noted(after(around, connected, request, &ended).await);
+=======
+    let result =
+        conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new()).await?;
+    after(around, connected, request, &ended).await?;
+>>>>>>> main
     match &ended.outcome {
         Ok(Outcome::Stuck { .. }) => {
             let message =
@@ -124,12 +152,19 @@ pub(crate) async fn recover_one(
         Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
     let id = interrupted.operation.clone();
     let ended = recover::recover(around, &connected, &request, interrupted, way).await?;
+<<<<<<< HEAD
     let Some(ended) = ended else {
         noted(never_began(around, &id));
         return Ok(None);
     };
     let document = conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new());
     noted(after(around, &connected, &request, &ended).await);
+=======
+    let Some(ended) = ended else { return Ok(None) };
+    let document =
+        conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new()).await?;
+    after(around, &connected, &request, &ended).await?;
+>>>>>>> main
     Ok(Some(document))
 }
 
@@ -158,13 +193,17 @@ fn up_to_date(connected: &Connected, prepared: &Prepared, action: &str) -> Value
         if let Some(label) = label_of(target) {
             document["current_label"] = json!(label);
         }
+        let place = &connected.engine.location().url;
+        if let Some(url) = service_url(&connected.settings, place, &target.inspect) {
+            document["url"] = json!(url);
+        }
     }
     document["warnings"] = json!(prepared.warnings);
     document
 }
 
 /// Writes the end of an operation down, and tells everybody.
-fn conclude(
+async fn conclude(
     around: &Surroundings<'_>,
     connected: &Connected,
     action: &str,
@@ -185,6 +224,7 @@ fn conclude(
         span: (ended.started_at, finished_at),
         downtime_ms: follow.downtime().total(finished_at),
         warnings,
+        url: url_now(connected).await,
     };
     let mut document = result::document(&facts);
     // What became of the target is the result, even where no record of it can be kept here.
@@ -224,6 +264,12 @@ fn write_down(
     Ok(())
 }
 
+/// Where the service is, as far as the engine tells; without an answer the result goes without.
+async fn url_now(connected: &Connected) -> Option<String> {
+    let inspect = connected.engine.container(connected.target()).await.ok()??;
+    service_url(&connected.settings, &connected.engine.location().url, &inspect)
+}
+
 /// `--to` holds a deployment until the next plain update; a rollback by hand quarantines what it
 /// leaves, which holds it too. A wish that finds nothing to do is a wish all the same.
 fn hold(
@@ -252,7 +298,8 @@ fn hold(
     Ok(())
 }
 
-/// What follows from an end: releases are copied from the target, and a verdict is remembered.
+/// What follows from an end: releases are copied from the target, a verdict is remembered, and what
+/// runs now is looked at once more for those who ask later.
 async fn after(
     around: &Surroundings<'_>,
     connected: &Connected,
@@ -264,6 +311,18 @@ async fn after(
         execute::known(around, connected)?;
         remember(around, connected, state)?;
     }
+    let verdict = judge(around, connected, request, ended);
+    look_after(around.store, connected).await;
+    verdict
+}
+
+/// A verdict about the release itself is remembered.
+fn judge(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    ended: &Ended,
+) -> Answer<()> {
     let cause = match &ended.outcome {
         Ok(
             Outcome::RolledBack { cause }

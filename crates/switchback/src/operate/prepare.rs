@@ -15,12 +15,13 @@ use switchback_targets::{
     },
     keeper,
     probe::HttpClient,
-    registry::{Detection, LocalImage, Platform, Reference, UnknownReason, detect},
+    registry::{Detection, Platform, Reference, UnknownReason},
 };
 
 use super::{
     Answer, Request, Surroundings, Wanted,
     connect::{Connected, Kept},
+    detect::{Comparison, compare, followed_by_itself, local_image},
     now,
 };
 use crate::{error::CommandError, store::Store};
@@ -56,10 +57,16 @@ pub async fn prepare(
     let mut warnings = Vec::new();
     let goal = match &request.goal {
         Wanted::Update { .. } => {
+<<<<<<< HEAD
             let reference = reference.as_ref().ok_or_else(|| not_found(connected, &observed))?;
             Goal::Update(Box::new(
                 incoming(around, connected, &observed, reference, &mut warnings).await?,
             ))
+=======
+            let reference = reference.as_ref().ok_or_else(|| not_found(connected))?;
+            let image = incoming(around, connected, &observed, reference, &mut warnings).await?;
+            Goal::Update(Box::new(image))
+>>>>>>> main
         }
         Wanted::Rollback { to, with_data } => {
             observed.found.snapshots = snapshots(connected, observed.state.as_ref()).await?;
@@ -79,6 +86,25 @@ pub async fn prepare(
     finish(around, connected, request, observed, desired, reference, warnings)
 }
 
+/// Whether what is configured differs from what runs, the image apart.
+pub(crate) async fn is_changed(store: &Store, connected: &Connected) -> Answer<bool> {
+    let state = connected.kept().await?.state;
+    let followed = connected.settings.image.clone();
+    let observed =
+        observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
+    let Some(followed) = followed.or_else(|| of_container(&observed)) else { return Ok(false) };
+    let desired = Desired {
+        operation: "check".to_owned(),
+        now: 0,
+        settings: connected.settings.clone(),
+        goal: Goal::Update(Box::new(as_it_is(&observed, &followed.parse()?))),
+        key: HashKey::new(store.hash_key().as_bytes()),
+        accept_loss: true,
+    };
+    // What refuses an update is said by `plan`; here only whether there would be one counts.
+    Ok(plan(&observed, &desired).is_ok())
+}
+
 /// Plans from what was seen.
 fn finish(
     around: &Surroundings<'_>,
@@ -96,6 +122,7 @@ fn finish(
     };
     if let (Some(planned), Goal::Update(_)) = (&planned, &desired.goal) {
         refuse_rejected(around.store, connected, request, planned)?;
+        super::ports::refuse_taken(connected, observed.target())?;
     }
     let fingerprint = fingerprint(&observed, &desired);
     Ok(Prepared { observed, desired, planned, reference, fingerprint, warnings })
@@ -156,7 +183,7 @@ fn not_found(connected: &Connected, observed: &Observed) -> CommandError {
 }
 
 /// `--to` takes a whole reference, a tag, or a digest of the followed repository.
-fn named(to: &str, followed: Option<&str>) -> String {
+pub(crate) fn named(to: &str, followed: Option<&str>) -> String {
     let repository = followed.and_then(|it| it.parse::<Reference>().ok());
     let Some(repository) = repository.map(|it| it.familiar_name()) else { return to.to_owned() };
     if to.starts_with("sha256:") {
@@ -169,10 +196,15 @@ fn named(to: &str, followed: Option<&str>) -> String {
 }
 
 /// An adopted container follows the reference that it was made from, less the digest.
+<<<<<<< HEAD
 fn of_container(inspect: &Value) -> Option<String> {
     let reference = inspect["Config"]["Image"].as_str()?;
     let plain = reference.split('@').next().unwrap_or(reference);
     (!plain.is_empty() && !plain.starts_with("sha256:")).then(|| plain.to_owned())
+=======
+fn of_container(observed: &Observed) -> Option<String> {
+    followed_by_itself(observed.target()?.image_reference())
+>>>>>>> main
 }
 
 async fn incoming(
@@ -185,16 +217,11 @@ async fn incoming(
     let Some(target) = observed.target() else {
         return newer(around, connected, observed, reference, None).await;
     };
-    let local = local_image(&target.image);
-    let head = around.registry.head(reference).await;
-    let mut detection = detect(reference, &local, head.as_deref(), None);
-    if detection == Detection::NeedsResolve
-        && let Ok(head) = &head
-    {
-        let exact = reference.with_digest(head);
-        let resolved = around.registry.resolve(&exact, &local.platform()).await?;
-        detection = detect(reference, &local, Ok(head.as_str()), Some(&resolved));
+    let mut compared = compare(around.registry, reference, &local_image(&target.image)).await;
+    if let Some(Err(error)) = compared.resolved.take() {
+        return Err(error.into());
     }
+    let Comparison { head, detection, .. } = compared;
     match detection {
         Detection::UpToDate => Ok(as_it_is(observed, reference)),
         Detection::Unknown { reason: UnknownReason::Pinned } => {
@@ -223,27 +250,6 @@ async fn incoming(
             Err(CommandError::new("preflight_failed", message)
                 .hint(format!("switchback update {} --to REPOSITORY:TAG", connected.name)))
         }
-    }
-}
-
-fn local_image(image: &Value) -> LocalImage {
-    let words = |it: &Value| {
-        it.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let word = |key: &str| image[key].as_str().unwrap_or_default().to_owned();
-    LocalImage {
-        id: word("Id"),
-        repo_digests: words(&image["RepoDigests"]),
-        os: word("Os"),
-        architecture: word("Architecture"),
-        variant: word("Variant"),
-        layers: words(&image["RootFS"]["Layers"]),
-        manifest_digests: image["Manifests"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|it| it["Descriptor"]["digest"].as_str().map(str::to_owned))
-            .collect(),
     }
 }
 
@@ -339,13 +345,22 @@ async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<B
 
 /// The gate of a deployment.
 pub fn gate(connected: &Connected) -> Answer<ContainerGate> {
-    let client = HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))?;
-    Ok(ContainerGate {
+    Ok(gate_with(connected, http_client()?))
+}
+
+/// What probes ask over HTTP with; one serves any number of gates.
+pub fn http_client() -> Answer<HttpClient> {
+    HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))
+}
+
+/// The gate of a deployment, with an HTTP client that others use too.
+pub fn gate_with(connected: &Connected, client: HttpClient) -> ContainerGate {
+    ContainerGate {
         engine: connected.engine.clone(),
         name: connected.target().to_owned(),
         health: connected.settings.health.clone(),
         client,
-    })
+    }
 }
 
 /// What was rejected is skipped until something newer exists or a person names it.

@@ -46,9 +46,24 @@ impl Who {
     }
 }
 
-/// Whether a process of this host, other than ours, still runs.
+/// Whether a process of this host, other than ours, still runs and is one of our program's. A
+/// process that has ended and was not waited for yet is still listed, and a number is given again.
 pub fn is_alive(pid: u32) -> bool {
-    pid != std::process::id() && fs_err::metadata(format!("/proc/{pid}")).is_ok()
+    let stat = |pid: u32| fs_err::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let Some(found) = stat(pid).filter(|_| pid != std::process::id()) else { return false };
+    let ours = stat(std::process::id()).and_then(|it| program_and_state(&it));
+    match program_and_state(&found) {
+        Some((_, 'Z' | 'X')) => false,
+        Some((program, _)) => ours.is_none_or(|(ours, _)| ours == program),
+        None => true,
+    }
+}
+
+/// The second and third field of `/proc/PID/stat`; the second is in parentheses and may hold any.
+fn program_and_state(stat: &str) -> Option<(String, char)> {
+    let (begin, end) = (stat.find('(')?, stat.rfind(')')?);
+    let state = stat.get(end + 2..)?.chars().next()?;
+    Some((stat.get(begin + 1..end)?.to_owned(), state))
 }
 
 /// Whether the holder of a lease, on this host, is known to have ended. A number means nothing in
@@ -72,11 +87,11 @@ fn place() -> String {
     format!("{} {}", boot.trim(), namespace.display())
 }
 
-/// When a process began, in ticks since the boot; none if it is not there.
+/// When a process began, in ticks since the boot; none if it has ended.
 fn began(pid: u32) -> Option<u64> {
     let text = fs_err::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The program's name stands in parentheses and may hold anything; the 22nd field is the 20th
-    // after it.
+    program_and_state(&text).filter(|it| !matches!(it.1, 'Z' | 'X'))?;
+    // The 22nd field is the 20th after the program's name.
     text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
@@ -112,6 +127,25 @@ mod tests {
         assert!(!has_ended(&elsewhere), "it may run in another namespace");
         let before = Holder { place: "another-boot pid:[1]".to_owned(), ..us };
         assert!(has_ended(&before), "nothing survives a boot");
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_not_alive_even_if_nobody_waited_for_it() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        let ended =
+            || program_and_state(&fs_err::read_to_string(format!("/proc/{pid}/stat")).unwrap());
+        while !matches!(ended(), Some((_, 'Z'))) {
+            std::thread::yield_now();
+        }
+        assert!(!is_alive(pid));
+        child.wait().unwrap();
+        assert!(!is_alive(pid));
+    }
+
+    #[test]
+    fn a_program_may_have_any_name() {
+        assert_eq!(program_and_state("7 (a) b) S 1"), Some(("a) b".to_owned(), 'S')));
     }
 
     #[test]

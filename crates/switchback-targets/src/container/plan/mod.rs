@@ -302,6 +302,20 @@ fn deadline(health: &HealthSettings, body: &serde_json::Value, image: &serde_jso
     asked.max(ms("StartPeriod", 0) + retries * (interval + timeout) + interval)
 }
 
+/// How a container that runs is held to the gate of an update, with nothing to compare it with.
+pub fn gate_of_running(health: &HealthSettings, target: &Member) -> GatePolicy {
+    let is_one_shot = target.doing() == Doing::OneShot;
+    GatePolicy {
+        interval: health.interval_ms,
+        patience: health.timeout_ms + 1_000,
+        streak: usize::try_from(health.healthy_streak).unwrap_or(1).max(1),
+        deadline: deadline(health, &target.inspect["Config"], &target.image["Config"]),
+        window: health.min_healthy_time_ms,
+        expect: Expectation { one_shot: is_one_shot, ..Expectation::default() },
+        baseline: None,
+    }
+}
+
 /// A container's name as part of an image's name, which has no capitals.
 fn image_name(container: &str) -> String {
     let plain = |it: char| if it.is_ascii_alphanumeric() { it.to_ascii_lowercase() } else { '-' };
