@@ -50,17 +50,11 @@ pub(crate) async fn drive(
     confirm(&document)?;
     let (prepared, ended) = execute(around, &connected, request, &prepared).await?;
     let warnings = strings(&document["warnings"]);
-<<<<<<< HEAD
-    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings);
+    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings).await;
     if matches!(ended.outcome, Ok(Outcome::Committed)) {
         noted(hold(around, &connected, request, &prepared));
     }
     noted(after(around, &connected, request, &ended).await);
-=======
-    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings).await?;
-    hold(around, &connected, request, &prepared, &ended)?;
-    after(around, &connected, request, &ended).await?;
->>>>>>> main
     Ok(document)
 }
 
@@ -114,14 +108,9 @@ async fn finish_first(
         noted(never_began(around, &id));
         return Ok(());
     };
-<<<<<<< HEAD
-    let result = conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new());
-    noted(after(around, connected, request, &ended).await);
-=======
     let result =
-        conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new()).await?;
-    after(around, connected, request, &ended).await?;
->>>>>>> main
+        conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new()).await;
+    noted(after(around, connected, request, &ended).await);
     match &ended.outcome {
         Ok(Outcome::Stuck { .. }) => {
             let message =
@@ -152,19 +141,13 @@ pub(crate) async fn recover_one(
         Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
     let id = interrupted.operation.clone();
     let ended = recover::recover(around, &connected, &request, interrupted, way).await?;
-<<<<<<< HEAD
     let Some(ended) = ended else {
         noted(never_began(around, &id));
         return Ok(None);
     };
-    let document = conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new());
-    noted(after(around, &connected, &request, &ended).await);
-=======
-    let Some(ended) = ended else { return Ok(None) };
     let document =
-        conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new()).await?;
-    after(around, &connected, &request, &ended).await?;
->>>>>>> main
+        conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new()).await;
+    noted(after(around, &connected, &request, &ended).await);
     Ok(Some(document))
 }
 
@@ -179,7 +162,8 @@ fn never_began(around: &Surroundings<'_>, id: &str) -> Answer<()> {
         outcome: "interrupted".to_owned(),
         exit_code: ExitCode::Failed.number(),
         error_code: Some("interrupted".to_owned()),
-        result_json: json!({ "operation": id, "outcome": "interrupted", "success": false }).to_string(),
+        result_json: json!({ "operation": id, "outcome": "interrupted", "success": false })
+            .to_string(),
         related: None,
     };
     Ok(around.store.finish(id, &finish)?)

@@ -57,16 +57,10 @@ pub async fn prepare(
     let mut warnings = Vec::new();
     let goal = match &request.goal {
         Wanted::Update { .. } => {
-<<<<<<< HEAD
             let reference = reference.as_ref().ok_or_else(|| not_found(connected, &observed))?;
             Goal::Update(Box::new(
                 incoming(around, connected, &observed, reference, &mut warnings).await?,
             ))
-=======
-            let reference = reference.as_ref().ok_or_else(|| not_found(connected))?;
-            let image = incoming(around, connected, &observed, reference, &mut warnings).await?;
-            Goal::Update(Box::new(image))
->>>>>>> main
         }
         Wanted::Rollback { to, with_data } => {
             observed.found.snapshots = snapshots(connected, observed.state.as_ref()).await?;
@@ -92,7 +86,8 @@ pub(crate) async fn is_changed(store: &Store, connected: &Connected) -> Answer<b
     let followed = connected.settings.image.clone();
     let observed =
         observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
-    let Some(followed) = followed.or_else(|| of_container(&observed)) else { return Ok(false) };
+    let of_itself = || observed.target().and_then(|it| of_container(&it.inspect));
+    let Some(followed) = followed.or_else(of_itself) else { return Ok(false) };
     let desired = Desired {
         operation: "check".to_owned(),
         now: 0,
@@ -172,7 +167,8 @@ async fn look(
 fn not_found(connected: &Connected, observed: &Observed) -> CommandError {
     let target = connected.target();
     if observed.target().is_some() {
-        let message = format!("{target} was made from an image without a name: nothing can be followed");
+        let message =
+            format!("{target} was made from an image without a name: nothing can be followed");
         return CommandError::new("not_found", message).hint(format!(
             "switchback config set deployment.{}.image REPOSITORY:TAG",
             connected.name
@@ -196,15 +192,8 @@ pub(crate) fn named(to: &str, followed: Option<&str>) -> String {
 }
 
 /// An adopted container follows the reference that it was made from, less the digest.
-<<<<<<< HEAD
 fn of_container(inspect: &Value) -> Option<String> {
-    let reference = inspect["Config"]["Image"].as_str()?;
-    let plain = reference.split('@').next().unwrap_or(reference);
-    (!plain.is_empty() && !plain.starts_with("sha256:")).then(|| plain.to_owned())
-=======
-fn of_container(observed: &Observed) -> Option<String> {
-    followed_by_itself(observed.target()?.image_reference())
->>>>>>> main
+    followed_by_itself(inspect["Config"]["Image"].as_str()?)
 }
 
 async fn incoming(
