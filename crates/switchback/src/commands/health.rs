@@ -14,7 +14,7 @@ use crate::{
     display::result as text,
     error::CommandError,
     exit_code::ExitCode,
-    operate::{Answer, connect::connect, execute, health, prepare},
+    operate::{Answer, connect::connect, execute, health, look::Scope, prepare},
 };
 
 /// How many deployments are probed at once.
@@ -31,7 +31,8 @@ pub(super) async fn health(context: &Context, args: HealthArgs) -> Answer<ExitCo
     let results = if args.gate {
         gates(context, &deployments, &client).await?
     } else {
-        let round = |it: &&Deployment| round((*it).clone(), client.clone());
+        let scope = Scope::of(deployments.len());
+        let round = |it: &&Deployment| round((*it).clone(), client.clone(), scope);
         stream::iter(deployments.iter().map(round)).buffered(AT_ONCE).collect().await
     };
     let code = ExitCode::worst(results.iter().map(exit_code));
@@ -43,8 +44,8 @@ pub(super) async fn health(context: &Context, args: HealthArgs) -> Answer<ExitCo
     Ok(if context.interrupt.is_asked() { signal_exit_code() } else { code })
 }
 
-async fn round(deployment: Deployment, client: HttpClient) -> Value {
-    let looked = async { health::round(&connect(&deployment).await?, client).await };
+async fn round(deployment: Deployment, client: HttpClient, scope: Scope) -> Value {
+    let looked = async { health::round(&connect(&deployment).await?, client, scope).await };
     looked.await.unwrap_or_else(|error| unknown(&error))
 }
 

@@ -15,7 +15,7 @@ use crate::{
         Answer,
         connect::{Connected, Fact, Kept, connect},
         journal,
-        look::{EngineView, Looker, rung, rung_word, time},
+        look::{EngineView, Looker, Scope, rung, rung_word, time},
         operation_document,
         who::Who,
     },
@@ -152,7 +152,7 @@ async fn deployment(config: &Config, store: &Store, name: Option<&str>) -> Answe
     let deployment = only(config, name)?;
     let (connected, view, kept) = look(deployment).await?;
     let looker = Looker::new(store)?;
-    let mut document = looker.see(&view, &connected).await?;
+    let mut document = looker.see(&view, &connected, Scope::One).await?;
     let name = &connected.name;
     if let Some(state) = &kept.state {
         let releases: Vec<Value> =

@@ -14,15 +14,19 @@ use switchback_targets::{
 use super::{
     Answer,
     connect::Connected,
-    look::{Looked, healthy, look, memory_mb, uptime_seconds},
+    look::{Looked, Scope, healthy, look, memory_mb, uptime_seconds},
     prepare::gate_with,
     report::WallClock,
 };
 use crate::error::CommandError;
 
 /// One round of probes of one deployment, as `GET /health` says it.
-pub(crate) async fn round(connected: &Connected, client: HttpClient) -> Answer<Value> {
-    let looked = look(connected, &gate_with(connected, client)).await?;
+pub(crate) async fn round(
+    connected: &Connected,
+    client: HttpClient,
+    scope: Scope,
+) -> Answer<Value> {
+    let looked = look(connected, &gate_with(connected, client), scope).await?;
     Ok(document(&looked, healthy(&looked)))
 }
 
@@ -66,13 +70,13 @@ pub(crate) async fn gate(
     interrupt: &Interrupt,
 ) -> Answer<Value> {
     let gate = gate_with(connected, client);
-    let looked = look(connected, &gate).await?;
+    let looked = look(connected, &gate, Scope::Many).await?;
     let Some(member) = &looked.member else { return Ok(document(&looked, Some(false))) };
     reporter
         .send(WallClock.now(), EventKind::Started { action: "health".to_owned(), steps: vec![] });
     reporter.send(WallClock.now(), EventKind::Phase { phase: PhaseName::Verifying });
     let verdict = judged(connected, &gate, member, reporter, interrupt).await?;
-    let looked = look(connected, &gate).await?;
+    let looked = look(connected, &gate, Scope::Many).await?;
     let has_evidence = healthy(&looked).is_some()
         || member.doing() != switchback_targets::container::members::Doing::Running;
     let mut document = match &verdict {

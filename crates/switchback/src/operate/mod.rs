@@ -7,11 +7,14 @@
 
 pub mod adopt;
 pub mod check;
+pub(crate) mod clear;
 pub mod connect;
 pub mod detect;
 pub mod downtime;
 pub mod drive;
 pub mod execute;
+pub(crate) mod forget;
+pub(crate) mod garbage;
 pub(crate) mod health;
 pub mod journal;
 pub(crate) mod look;

@@ -11,9 +11,29 @@ use switchback_targets::container::{
 
 use crate::operate::{Answer, connect::Connected, now};
 
-/// How long an engine may take to say how much memory a container uses. One that ignores the wish
-/// for a single sample takes a second; without an answer the figure is left out.
+/// How long an engine may take to say how much memory a container uses; without an answer the
+/// figure is left out. Docker answers at once or, where it was asked a moment ago, with its next
+/// sample, which is a second away.
 const MEMORY_LIMIT: Duration = Duration::from_secs(2);
+
+/// The same where many are looked at: none of them is worth a second of waiting.
+const MEMORY_LIMIT_OF_MANY: Duration = Duration::from_millis(250);
+
+/// How many are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// One, which is worth a wait.
+    One,
+    /// Many side by side.
+    Many,
+}
+
+impl Scope {
+    /// The scope of a look at that many.
+    pub(crate) fn of(count: usize) -> Self {
+        if count == 1 { Self::One } else { Self::Many }
+    }
+}
 
 /// What one look at a container saw.
 #[derive(Debug)]
@@ -29,7 +49,11 @@ pub(crate) struct Looked {
 }
 
 /// Looks at the container of a deployment.
-pub(crate) async fn look(connected: &Connected, gate: &ContainerGate) -> Answer<Looked> {
+pub(crate) async fn look(
+    connected: &Connected,
+    gate: &ContainerGate,
+    scope: Scope,
+) -> Answer<Looked> {
     let at = now();
     let engine = &connected.engine;
     let Some(inspect) = engine.container(connected.target()).await? else {
@@ -38,7 +62,7 @@ pub(crate) async fn look(connected: &Connected, gate: &ContainerGate) -> Answer<
     let limit = Duration::from_millis(connected.settings.health.timeout_ms + 1_000);
     let image = inspect["Image"].as_str().unwrap_or_default().to_owned();
     let is_running = inspect["State"]["Running"] == Value::Bool(true);
-    let memory = async { if is_running { memory_bytes(connected).await } else { None } };
+    let memory = async { if is_running { memory_bytes(connected, scope).await } else { None } };
     let (image, seen, memory_bytes) =
         tokio::join!(engine.image(&image), tokio::time::timeout(limit, gate.probe()), memory);
     let member = Member { inspect, image: image?.unwrap_or(Value::Null), written: Vec::new() };
@@ -46,9 +70,13 @@ pub(crate) async fn look(connected: &Connected, gate: &ContainerGate) -> Answer<
 }
 
 /// What `docker stats` shows: all that is used, less the file pages that can be given back at once.
-async fn memory_bytes(connected: &Connected) -> Option<u64> {
+async fn memory_bytes(connected: &Connected, scope: Scope) -> Option<u64> {
     let path = format!("/containers/{}/stats?stream=false&one-shot=true", connected.target());
-    let stats = tokio::time::timeout(MEMORY_LIMIT, connected.engine.get(&path)).await.ok()?.ok()?;
+    let limit = match scope {
+        Scope::One => MEMORY_LIMIT,
+        Scope::Many => MEMORY_LIMIT_OF_MANY,
+    };
+    let stats = tokio::time::timeout(limit, connected.engine.get(&path)).await.ok()?.ok()?;
     let memory = &stats["memory_stats"];
     let used = memory["usage"].as_u64()?;
     // cgroup v1 has one word for it and v2 the other.

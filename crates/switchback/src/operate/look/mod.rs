@@ -15,7 +15,7 @@ use serde_json::Value;
 use switchback_targets::{engine_api::EngineLocation, probe::HttpClient};
 
 pub(crate) use self::{
-    container::{Looked, healthy, look, memory_mb, uptime_seconds},
+    container::{Looked, Scope, healthy, look, memory_mb, uptime_seconds},
     engine::EngineView,
     phase::{Situation, phase_of, situation},
     row::{as_last_seen, row, time},
@@ -102,26 +102,37 @@ impl<'a> Looker<'a> {
             Ok(view) => view,
             Err(error) => return members.into_iter().map(|at| (at, Err(error.clone()))).collect(),
         };
+        let scope = Scope::of(deployments.len());
         let one = |at: usize| {
             let view = &view;
-            async move { (at, self.one(view, deployments[at]).await) }
+            async move { (at, self.one(view, deployments[at], scope).await) }
         };
         stream::iter(members).map(one).buffer_unordered(CONTAINERS_AT_ONCE).collect().await
     }
 
-    async fn one(&self, view: &EngineView, deployment: &Deployment) -> Answer<Value> {
+    async fn one(
+        &self,
+        view: &EngineView,
+        deployment: &Deployment,
+        scope: Scope,
+    ) -> Answer<Value> {
         let connected = Connected {
             name: deployment.name.clone(),
             settings: settings(deployment)?,
             engine: view.client.clone(),
         };
-        self.see(view, &connected).await
+        self.see(view, &connected, scope).await
     }
 
     /// Looks at one deployment on an engine whose lists are known, and stores what was seen.
-    pub(crate) async fn see(&self, view: &EngineView, connected: &Connected) -> Answer<Value> {
+    pub(crate) async fn see(
+        &self,
+        view: &EngineView,
+        connected: &Connected,
+        scope: Scope,
+    ) -> Answer<Value> {
         let gate = prepare::gate_with(connected, self.client.clone());
-        let looked = look(connected, &gate).await?;
+        let looked = look(connected, &gate, scope).await?;
         let kept = view.kept(connected)?;
         let row = row(self, view, connected, &kept, &looked).await?;
         if self.store.deployment(&connected.name)?.is_none() {
@@ -168,7 +179,7 @@ pub(crate) async fn look_after(store: &Store, connected: &Connected) {
     let seen = async {
         let looker = Looker::new(store)?;
         let view = EngineView::of(connected.engine.clone(), &[connected.target()]).await?;
-        looker.see(&view, connected).await
+        looker.see(&view, connected, Scope::Many).await
     };
     if let Err(error) = seen.await {
         tracing::warn!(%error, deployment = connected.name, "what runs now was not written down");
