@@ -65,7 +65,13 @@ pub async fn find(
             let may_work = ours.begun.host != around.who.host || is_alive(ours.begun.pid);
             let operation = ours.begun.id;
             let is_unwatched = held.is_none() && may_work;
-            return Ok(Some(Interrupted { operation, records, is_foreign: false, held, is_unwatched }));
+            return Ok(Some(Interrupted {
+                operation,
+                records,
+                is_foreign: false,
+                held,
+                is_unwatched,
+            }));
         }
     }
     let is_open = !kept.journal.is_empty() && !is_closed(&kept.journal);
@@ -80,7 +86,8 @@ pub async fn find(
             let is_foreign = known.len() < kept.journal.len();
             let records = if is_foreign { kept.journal.clone() } else { known };
             // What is stuck waits for a person, and nobody works on it.
-            let is_unwatched = held.is_none() && !matches!(records.last(), Some(Record::Closed { .. }));
+            let is_unwatched =
+                held.is_none() && !matches!(records.last(), Some(Record::Closed { .. }));
             let operation = operation.clone();
             Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }))
         }
@@ -119,7 +126,7 @@ pub async fn recover(
     around: &Surroundings<'_>,
     connected: &Connected,
     request: &Request,
-    interrupted: Interrupted,
+    mut interrupted: Interrupted,
     way: Way,
 ) -> Answer<Option<Ended>> {
     let started_at = now();
@@ -139,7 +146,17 @@ pub async fn recover(
     let data = data(connected, &interrupted.records).await?;
     let lease = ask_lease(around, connected, request, &interrupted.operation, &data).await?;
     let renewing = lease.keep_renewing();
-    tokio::time::sleep(std::time::Duration::from_millis(patience_ms)).await;
+    if patience_ms > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(patience_ms)).await;
+        // Whoever worked on it may have come to its end meanwhile.
+        let records = latest(around, connected, &interrupted).await?;
+        if is_closed(&records) {
+            drop(renewing);
+            give_back(&lease).await;
+            return Ok(None);
+        }
+        interrupted.records = records;
+    }
     let ended = run(around, connected, request, &interrupted, way, &lease, started_at).await;
     drop(renewing);
     let ended = ended?;
@@ -147,6 +164,19 @@ pub async fn recover(
         give_back(&lease).await;
     }
     Ok(Some(ended))
+}
+
+/// All that was written of a transaction by now, here or with the target.
+async fn latest(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    interrupted: &Interrupted,
+) -> Answer<Vec<Fact>> {
+    let kept = connected.kept().await?;
+    let here = journal::load(around.store, &interrupted.operation)?;
+    let is_same = kept.operation.as_ref() == Some(&interrupted.operation);
+    let there = if is_same { kept.journal } else { Vec::new() };
+    Ok(if there.len() > here.len() { there } else { here })
 }
 
 async fn run(

@@ -124,9 +124,9 @@ impl ContainerDriver {
         let failed = |it: EngineError| it.into_target("undo_failed", "end the keeper's programs");
         let keeper = &self.setup.keeper;
         let found = self.engine().container(keeper).await.map_err(failed)?;
-        let is_busy = found.as_ref().is_some_and(|it| {
-            it["ExecIDs"].as_array().is_some_and(|it| !it.is_empty())
-        });
+        let is_busy = found
+            .as_ref()
+            .is_some_and(|it| it["ExecIDs"].as_array().is_some_and(|it| !it.is_empty()));
         // Somebody may have stopped it: nothing runs in it then, and nothing can be copied.
         let is_stopped = found.is_some_and(|it| it["State"]["Running"] == false);
         if is_busy || is_stopped {
