@@ -4,5 +4,6 @@
 mod common;
 
 mod failing;
+mod killing;
 mod rollback;
 mod updating;
