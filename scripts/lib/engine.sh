@@ -69,7 +69,9 @@ engine_forget_stale_pids() {
     for file in "$LAB_DIR/engine/dockerd.pid" "$LAB_DIR/engine/exec/containerd/containerd.pid"; do
         name="$(basename "$file" .pid)"
         pid="$(as_root cat "$file" 2>/dev/null)" || continue
-        if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$name" ]; then as_root rm -f "$file"; fi
+        if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$name" ] || [ "$(process_state "$pid")" = Z ]; then
+            as_root rm -f "$file"
+        fi
     done
 }
 
@@ -82,4 +84,6 @@ engine_down() {
         if [ -n "$running" ]; then docker --host "unix://$ENGINE_SOCKET" stop -t 2 $running >/dev/null; fi
     fi
     process_stop engine
+    # The engine mounts its data folder on itself and leaves it so; nobody could remove the folder then.
+    if mountpoint -q "$LAB_DIR/engine/data"; then as_root umount "$LAB_DIR/engine/data"; fi
 }

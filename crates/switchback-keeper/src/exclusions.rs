@@ -54,3 +54,34 @@ impl Exclusions {
         Some(parts.join(&b'/'))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Exclusions, Relation};
+
+    #[test]
+    fn a_subtree_is_excluded_and_not_what_begins_like_it() {
+        let exclusions = Exclusions::new(vec![b"a/cache".to_vec()]);
+        let cases: [(&[u8], Relation); 6] = [
+            (b"a", Relation::Above),
+            (b"a/cache", Relation::Excluded),
+            (b"a/cache2", Relation::Outside),
+            (b"a/c", Relation::Outside),
+            (b"cache", Relation::Outside),
+            (b"b", Relation::Outside),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(exclusions.relation(path), expected, "{}", path.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn paths_are_compared_in_one_form_and_never_lead_out_of_the_mount() {
+        let normalize = |path: &[u8]| Exclusions::normalize(path);
+        assert_eq!(normalize(b"/a//./b/"), Some(b"a/b".to_vec()));
+        assert_eq!(normalize(b"a/\xff"), Some(b"a/\xff".to_vec()));
+        for refused in [&b""[..], b"/", b".", b"..", b"a/../b"] {
+            assert_eq!(normalize(refused), None, "{}", refused.escape_ascii());
+        }
+    }
+}

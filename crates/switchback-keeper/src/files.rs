@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
-use rustix::fs::{FileType, OFlags, fsync};
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::failure::{Failure, Meaning};
 use crate::manifest::RawPath;
 use crate::metadata::Metadata;
 use crate::open::{self, path_bytes};
-use crate::removal::remove_tree;
+use crate::removal::discard;
 use crate::walk::{Next, Place, Visitor, walk};
 
 /// The largest record that is taken: far above any inspect, far below any memory.
@@ -79,7 +79,7 @@ fn describe(name: &[u8], found: &Metadata) -> Value {
 }
 
 /// Removes `path` with everything below it, durably. It must lie below `root`, reached without
-/// any symbolic link; what is not there counts as removed.
+/// any symbolic link; what is not there counts as removed. A snapshot ceases to exist at once.
 pub fn remove(root: &Path, path: &Path) -> Result<(), Failure> {
     let names = names_below(root, path).ok_or_else(|| {
         let what = format!("only what lies below {} may be removed", root.display());
@@ -96,10 +96,7 @@ pub fn remove(root: &Path, path: &Path) -> Result<(), Failure> {
             }
         };
     }
-    remove_tree(parent.as_fd(), last, path_bytes(path))?;
-    fsync(&parent).map_err(|errno| {
-        Failure::system("cannot make the removal durable", path_bytes(path), errno)
-    })
+    discard(parent.as_fd(), last, path_bytes(path))
 }
 
 /// The parts of `path` below `root`; `None` where it is the root, elsewhere, or winds about.

@@ -1,11 +1,12 @@
 //! Removes a tree, without following a link out of it and without entering a mount.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{AtFlags, unlinkat};
+use rustix::fs::{AtFlags, fsync, renameat, unlinkat};
 use rustix::io::Errno;
 
+use crate::durable::UNFINISHED_PREFIX;
 use crate::failure::{Failure, Meaning};
 use crate::metadata::{Identity, Metadata};
 use crate::open;
@@ -26,6 +27,24 @@ pub fn remove_tree(parent: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<(
     let mut remover = Remover { identity: found.identity, files: Names::default() };
     walk(directory, None, &mut remover)?;
     unlinkat(parent, name, AtFlags::REMOVEDIR).map_err(failed)
+}
+
+/// Removes `name` in `parent` durably, so that it is there whole or not at all: a kill half-way
+/// must not leave a manifest over half a tree. What a killed predecessor left goes with it.
+pub fn discard(parent: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Result<(), Failure> {
+    let failed = |errno| Failure::system("cannot remove", path, errno);
+    let mut leaving = format!("{UNFINISHED_PREFIX}removal-").into_bytes();
+    leaving.extend_from_slice(name.to_bytes());
+    let leaving = CString::new(leaving).map_err(|_| failed(Errno::INVAL))?;
+    remove_tree(parent, &leaving, path)?;
+    match renameat(parent, name, parent, &leaving) {
+        Ok(()) => {}
+        Err(Errno::NOENT) => return fsync(parent).map_err(failed),
+        Err(errno) => return Err(failed(errno)),
+    }
+    fsync(parent).map_err(failed)?;
+    remove_tree(parent, &leaving, path)?;
+    fsync(parent).map_err(failed)
 }
 
 /// Removes a name that is no directory; that it is gone already is as good.

@@ -4,7 +4,7 @@
 //! becomes a second name of the snapshot's, which costs neither room nor writing. Those names are
 //! not hard links of the service's, so whoever walks a snapshot subtracts them again.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -35,25 +35,11 @@ impl Counterpart {
     /// The directory at `path`. A walk asks for each path in one run, so one is kept open.
     pub(crate) fn at(&mut self, path: &[u8]) -> Result<Option<BorrowedFd<'_>>, Errno> {
         if self.path != path {
-            self.directory = descend(self.root.as_fd(), path)?;
+            self.directory = open::below(self.root.as_fd(), path)?;
             path.clone_into(&mut self.path);
         }
         Ok(self.directory.as_ref().map(AsFd::as_fd))
     }
-}
-
-/// Goes down step by step: a path may be longer than the kernel takes at once.
-fn descend(root: BorrowedFd<'_>, path: &[u8]) -> Result<Option<OwnedFd>, Errno> {
-    let mut directory = rustix::io::fcntl_dupfd_cloexec(root, 0)?;
-    for part in path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
-        let part = CString::new(part).map_err(|_| Errno::INVAL)?;
-        directory = match open::directory(directory.as_fd(), &part) {
-            Ok(next) => next,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
-            Err(errno) => return Err(errno),
-        };
-    }
-    Ok(Some(directory))
 }
 
 /// The trees of one mount in all snapshots beside one.

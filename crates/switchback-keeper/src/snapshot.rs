@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rustix::fs::{fsync, syncfs};
+use rustix::fs::syncfs;
 
 use crate::copy::{Beside, Destination, copy_tree};
 use crate::durable;
@@ -16,7 +16,7 @@ use crate::lock::Lock;
 use crate::manifest::{FORMAT, Manifest, SavedMount};
 use crate::open::{self, path_bytes};
 use crate::progress::Progress;
-use crate::removal::remove_tree;
+use crate::removal::discard;
 use crate::siblings::Base;
 
 /// One mount of the service, as the keeper sees it.
@@ -109,6 +109,5 @@ fn remove_snapshot(path: &Path) -> Result<(), Failure> {
     let failed = |errno| Failure::system("cannot remove", path_bytes(path), errno);
     let parent = durable::make_directories(parent)?;
     let name = CString::new(name.as_bytes()).map_err(|_| failed(rustix::io::Errno::INVAL))?;
-    remove_tree(parent.as_fd(), &name, path_bytes(path))?;
-    fsync(&parent).map_err(failed)
+    discard(parent.as_fd(), &name, path_bytes(path))
 }

@@ -8,6 +8,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
+use switchback_keeper::files;
+
 use common::{Lab, Mounted, assert_same, fail, keeper, look, succeed};
 
 const EXCLUDED: [&str; 4] = ["--exclude", "data=/a/cache/", "--exclude", "data=logs"];
@@ -141,6 +143,27 @@ fn a_restore_of_other_mounts_than_were_saved_is_refused() {
         (3, Some("the snapshot does not hold the mount more"))
     );
     assert!(!lab.path("store/web/op1-failed").exists());
+}
+
+#[test]
+fn a_snapshot_whose_removal_was_interrupted_does_not_exist() {
+    let lab = Lab::new();
+    fs::create_dir(lab.data().join("directory")).unwrap();
+    fs::write(lab.data().join("file"), b"precious").unwrap();
+    lab.snapshot(&[]);
+    // Something that is mounted in the tree stops the removal half-way.
+    let stuck = Mounted::tmpfs(&lab.saved().join("directory"), "size=1m");
+    let snapshot = lab.path("store/web/op1");
+    let stopped = files::remove(&lab.path("store"), &snapshot);
+    let stuck = stuck.moved(lab.path("store/web/.unfinished-removal-op1/tree/data/directory"));
+    assert!(stopped.is_err());
+    let (code, _) = fail(&mut lab.restore_command());
+    assert_eq!(code, 3, "there is no snapshot any more");
+    assert_eq!(fs::read(lab.data().join("file")).unwrap(), b"precious");
+
+    drop(stuck);
+    files::remove(&lab.path("store"), &snapshot).unwrap();
+    assert_eq!(fs::read_dir(lab.path("store/web")).unwrap().count(), 0, "the rest has gone too");
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn perform_all(lab: &Lab, acts: &[Act]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn snapshot_then_any_change_then_restore_is_the_same_tree(

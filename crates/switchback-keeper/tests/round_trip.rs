@@ -158,6 +158,24 @@ fn a_file_that_was_written_and_had_its_time_set_back_is_restored() {
 }
 
 #[test]
+fn a_large_file_is_corrected_where_it_differs() {
+    let lab = Lab::new();
+    let path = lab.data().join("database");
+    let content: Vec<u8> = (0..1_000_003_u32).map(|at| at.to_le_bytes()[at as usize % 3]).collect();
+    fs::write(&path, &content).unwrap();
+    let before = look(&lab.data());
+    let inode = fs::metadata(&path).unwrap().ino();
+    lab.snapshot(&[]);
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for at in [0, 262_143, 262_144, 700_000, 1_000_002] {
+        file.write_all_at(&[0xEE], at).unwrap();
+    }
+    lab.restore();
+    assert_same(&look(&lab.data()), &before);
+    assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
+}
+
+#[test]
 fn holes_stay_holes() {
     let lab = Lab::new();
     let path = lab.data().join("sparse");

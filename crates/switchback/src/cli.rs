@@ -7,10 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Updates what people already run, and can always take it back.
 #[derive(Debug, Parser)]
 #[command(name = "switchback", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Begin with:\n  switchback init            write a configuration from what runs here\n  \
+#[command(
+    after_help = "Begin with:\n  switchback init            write a configuration from what runs here\n  \
     switchback check           is there something newer?\n  switchback update NAME     update it, or everything goes back\n  \
     switchback rollback NAME   take it back\n\nExit codes: 0 done, 1 failed (nothing changed), 2 usage, 3 refused, \
-    4 rolled back,\n5 stuck, 10 something newer is available, 11 unknown, 130 interrupted.")]
+    4 rolled back,\n5 stuck, 10 something newer is available, 11 unknown, 130 interrupted."
+)]
 pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]
@@ -30,7 +32,14 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR", env = "SWITCHBACK_STATE")]
     pub state: Option<PathBuf>,
     /// How results are printed
-    #[arg(short, long, global = true, value_enum, default_value = "text", env = "SWITCHBACK_OUTPUT")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        env = "SWITCHBACK_OUTPUT"
+    )]
     pub output: OutputFormat,
     /// Print results only
     #[arg(short, long, global = true, env = "SWITCHBACK_QUIET")]
@@ -42,7 +51,13 @@ pub struct Global {
     #[arg(long, global = true, env = "SWITCHBACK_NO_COLOR")]
     pub no_color: bool,
     /// How long to wait for another operation on the same target (`90s`)
-    #[arg(long, global = true, value_name = "TIME", default_value = "0s", env = "SWITCHBACK_LOCK_TIMEOUT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        default_value = "0s",
+        env = "SWITCHBACK_LOCK_TIMEOUT"
+    )]
     pub lock_timeout: String,
     /// Ask nothing
     #[arg(short, long, global = true)]

@@ -87,7 +87,13 @@ impl Context {
         let colors = if global.no_color { Colors::Never } else { Colors::Auto };
         let wishes = Wishes { output, quiet: global.quiet, verbose: global.verbose, colors };
         let printer = Printer::standard(wishes);
-        Self { global, printer, interrupt, registry: OnceLock::new(), notice_interval: OnceLock::new() }
+        Self {
+            global,
+            printer,
+            interrupt,
+            registry: OnceLock::new(),
+            notice_interval: OnceLock::new(),
+        }
     }
 
     /// Where the configuration is.
@@ -108,13 +114,17 @@ impl Context {
 
     /// Prints what is allowed in a configuration and probably not meant.
     pub(crate) fn warn(&self, warning: &config::Warning) {
-        let line = format!("{}: {}   (to fix, run: {})", warning.field, warning.message, warning.fix_command);
+        let line = format!(
+            "{}: {}   (to fix, run: {})",
+            warning.field, warning.message, warning.fix_command
+        );
         self.printer.warning(&line);
     }
 
     /// The store's folder.
     pub(crate) fn state_folder(&self, config: Option<&Config>) -> PathBuf {
-        let variable = |key: &str| std::env::var_os(key).filter(|it| !it.is_empty()).map(PathBuf::from);
+        let variable =
+            |key: &str| std::env::var_os(key).filter(|it| !it.is_empty()).map(PathBuf::from);
         if let Some(folder) = &self.global.state {
             return folder.clone();
         }
@@ -170,10 +180,13 @@ impl Context {
         // Also a command that needs no configuration keeps to what is said there.
         let interval = match self.notice_interval.get() {
             Some(known) => *known,
-            None => self.location().ok().and_then(|it| Config::load(&it, &RealWorld).ok()).map_or(
-                Some(notice::INTERVAL_DEFAULT),
-                |it| it.notice_interval_ms.map(std::time::Duration::from_millis),
-            ),
+            None => self
+                .location()
+                .ok()
+                .and_then(|it| Config::load(&it, &RealWorld).ok())
+                .map_or(Some(notice::INTERVAL_DEFAULT), |it| {
+                    it.notice_interval_ms.map(std::time::Duration::from_millis)
+                }),
         };
         let reasons = notice::Reasons::of_this_process(true, interval.is_some());
         let setting = notice::Setting::of_this_process(interval.unwrap_or_default());
@@ -196,7 +209,10 @@ pub(crate) fn only<'a>(config: &'a Config, name: Option<&str>) -> Answer<&'a Dep
     match (name, config.deployments.len()) {
         (Some(name), _) => named(config, name),
         (None, 1) => config.deployments.values().next().ok_or_else(|| unknown(config, "")),
-        (None, 0) => Err(CommandError::new("not_found", "no deployment is configured").hint("switchback init")),
+        (None, 0) => {
+            Err(CommandError::new("not_found", "no deployment is configured")
+                .hint("switchback init"))
+        }
         (None, _) => {
             let names: Vec<&str> = config.deployments.keys().map(String::as_str).collect();
             let message = format!("name one of the deployments: {}", names.join(", "));

@@ -73,8 +73,13 @@ impl CommandError {
     fn is_retryable(&self) -> bool {
         matches!(
             self.code.as_str(),
-            "locked" | "engine_unreachable" | "registry_unreachable" | "host_unreachable" | "timeout"
-                | "plan_stale" | "no_capacity"
+            "locked"
+                | "engine_unreachable"
+                | "registry_unreachable"
+                | "host_unreachable"
+                | "timeout"
+                | "plan_stale"
+                | "no_capacity"
         )
     }
 }

@@ -95,7 +95,10 @@ fn a_report_looks_as_people_were_promised() {
     assert_eq!(output.stdout, b"");
     let said = String::from_utf8(output.stderr).expect("text");
     let lines: Vec<&str> = said.lines().collect();
-    assert_eq!(lines[..4], ["", "Error: Configuration error", "", "  Field:   deployment.web.run.ports"]);
+    assert_eq!(
+        lines[..4],
+        ["", "Error: Configuration error", "", "  Field:   deployment.web.run.ports"]
+    );
     assert!(lines[4].starts_with("  Problem: "), "{said}");
     assert_eq!(lines[5..7], ["", "To fix, run:"]);
     assert!(lines[7].starts_with("  switchback config set deployment.web.run.ports "), "{said}");
@@ -122,7 +125,11 @@ fn comments_and_order_survive_a_change_and_secrets_are_not_shown() {
     assert!(place.shell("switchback config set deployment.web.image web:2").status.success());
     let now = fs_err::read_to_string(place.path().join("switchback.toml")).expect("the file");
     assert_eq!(now, text.replace("\"web\"", "\"web:2\""));
-    for line in ["switchback config show", "switchback -o json config show", "switchback config get deployment.web"] {
+    for line in [
+        "switchback config show",
+        "switchback -o json config show",
+        "switchback config get deployment.web",
+    ] {
         let output = place.shell(line);
         assert!(output.status.success(), "{line}");
         let shown = String::from_utf8_lossy(&output.stdout).into_owned();

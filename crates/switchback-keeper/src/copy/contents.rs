@@ -128,16 +128,37 @@ impl Contents {
         }
         let wanted = usize::try_from(length).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
         let read = retry(|| pread(from, &mut self.buffer[..wanted], start))?;
-        let mut written = 0;
-        while written < read {
-            let rest = &self.buffer[written..read];
-            written += retry(|| pwrite(to, rest, start + written as u64))?;
-        }
+        write_full(to, &self.buffer[..read], start)?;
         Ok(read as u64)
     }
 
-    /// Whether two files of equal size hold the same bytes. Times prove nothing: the version
-    /// that is being taken back can have written a file and set its time again.
+    /// Makes `to`, of equal size, hold the bytes of `from`. Times prove nothing: the version that
+    /// is being taken back can have written a file and set its time again. So all is compared,
+    /// and only what differs is written.
+    pub(super) fn correct(
+        &mut self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        progress: &mut Progress,
+    ) -> Result<(), Errno> {
+        self.other.resize(BUFFER_BYTES, 0);
+        let mut position = 0;
+        loop {
+            let wanted = read_full(from, &mut self.buffer, position)?;
+            let present = read_full(to, &mut self.other, position)?;
+            let wanted = &self.buffer[..wanted];
+            if wanted != &self.other[..present] {
+                write_full(to, wanted, position)?;
+            }
+            position += wanted.len() as u64;
+            progress.advance(wanted.len() as u64);
+            if wanted.len() < BUFFER_BYTES {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether two files of equal size hold the same bytes.
     pub(super) fn same(
         &mut self,
         one: BorrowedFd<'_>,
@@ -170,6 +191,14 @@ fn read_full(file: BorrowedFd<'_>, buffer: &mut [u8], position: u64) -> Result<u
         filled += read;
     }
     Ok(filled)
+}
+
+fn write_full(file: BorrowedFd<'_>, bytes: &[u8], position: u64) -> Result<(), Errno> {
+    let mut written = 0;
+    while written < bytes.len() {
+        written += retry(|| pwrite(file, &bytes[written..], position + written as u64))?;
+    }
+    Ok(())
 }
 
 fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {

@@ -106,7 +106,6 @@ impl Copier<'_> {
             }
             None => make_directory(item)?,
         }
-        self.progress.advance(0);
         Ok(Next::Into)
     }
 
@@ -127,7 +126,7 @@ impl Copier<'_> {
             return self.new_file(item);
         }
         match old {
-            Some(old) if may_be_same(item.found, &old) => self.compared_file(item, &old),
+            Some(old) if may_be_same(item.found, &old) => self.corrected_file(item, &old),
             Some(_) => {
                 replace(item)?;
                 self.new_file(item)
@@ -173,18 +172,15 @@ impl Copier<'_> {
         Ok(true)
     }
 
-    /// Leaves the bytes alone where they are the same, which spares writing most of a restore.
-    fn compared_file(&mut self, item: Item<'_>, old: &Metadata) -> Result<(), Failure> {
+    /// Writes only the bytes that differ: most of a restore is then reading. A kill in between
+    /// costs nothing, because what stood there has been set aside and a repeat compares again.
+    fn corrected_file(&mut self, item: Item<'_>, old: &Metadata) -> Result<(), Failure> {
         let from = open::file(item.at.lead, item.name).map_err(item.failure("cannot open"))?;
-        let there = open::file(item.to, item.name)
+        let there = open::file_to_correct(item.to, item.name)
             .map_err(item.failure("cannot open what stands at the destination"))?;
-        let same = self.contents.same(from.as_fd(), there.as_fd());
-        if !same.map_err(item.failure("cannot compare"))? {
-            drop(there);
-            replace(item)?;
-            return self.new_file(item);
-        }
-        self.progress.advance(item.found.size_bytes);
+        self.contents
+            .correct(from.as_fd(), there.as_fd(), self.progress)
+            .map_err(item.failure("cannot correct what stands at the destination"))?;
         self.copied.bytes += item.found.size_bytes;
         self.give(item, Entry::Open(from.as_fd()), Entry::Open(there.as_fd()), Some(old))
     }
@@ -256,6 +252,8 @@ impl Visitor for Copier<'_> {
             return Ok(Next::Pass);
         }
         self.copied.files += 1;
+        // A million empty files are progress too.
+        self.progress.advance(0);
         match found.kind {
             FileType::Directory => self.directory(item),
             FileType::RegularFile => {

@@ -1,7 +1,7 @@
 //! Remembers the first copy of each file that has several names, so that the others become links.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, linkat};
@@ -43,26 +43,14 @@ impl Links {
         name: &CStr,
     ) -> Result<bool, Errno> {
         let Some(first) = self.first.get_mut(&found.identity) else { return Ok(false) };
-        let (parent, file) = descend(self.root.as_fd(), &first.path)?;
-        linkat(&parent, &file, directory, name, AtFlags::empty())?;
+        let start = first.path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+        let (above, file) = first.path.split_at(start);
+        let parent = open::below(self.root.as_fd(), above)?.ok_or(Errno::NOENT)?;
+        linkat(&parent, file, directory, name, AtFlags::empty())?;
         first.names_left = first.names_left.saturating_sub(1);
         if first.names_left == 0 {
             self.first.remove(&found.identity);
         }
         Ok(true)
     }
-}
-
-/// Opens the directory of a path step by step: it may be longer than the kernel takes at once.
-fn descend(root: BorrowedFd<'_>, path: &[u8]) -> Result<(OwnedFd, CString), Errno> {
-    let mut parts = path.split(|byte| *byte == b'/').peekable();
-    let mut directory = rustix::io::fcntl_dupfd_cloexec(root, 0)?;
-    while let Some(part) = parts.next() {
-        let part = CString::new(part).map_err(|_| Errno::INVAL)?;
-        if parts.peek().is_none() {
-            return Ok((directory, part));
-        }
-        directory = open::directory(directory.as_fd(), &part)?;
-    }
-    Err(Errno::INVAL)
 }

@@ -276,6 +276,14 @@ impl Mounted {
     }
 }
 
+impl Mounted {
+    /// The directory of the mount has been moved.
+    pub fn moved(mut self, to: PathBuf) -> Self {
+        self.0 = to;
+        self
+    }
+}
+
 impl Drop for Mounted {
     fn drop(&mut self) {
         let status = Command::new("umount").arg(&self.0).status();

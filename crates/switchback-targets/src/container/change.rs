@@ -245,11 +245,10 @@ impl Change {
             Self::PullImage { .. } => 2 * HOUR,
             Self::CreateContainer { .. } => 600 * SECOND,
             Self::StopContainer { timeout_s, .. } => (timeout_s + 15) * SECOND,
-            Self::BackUpData { .. } => HOUR,
             Self::TakeSnapshot { .. } | Self::RestoreData { .. } | Self::HandOverData { .. } => {
                 12 * HOUR
             }
-            Self::RemoveSnapshot { .. } => HOUR,
+            Self::BackUpData { .. } | Self::RemoveSnapshot { .. } => HOUR,
             Self::StartContainer { .. } => 120 * SECOND,
             Self::KeepImage { .. }
             | Self::CopyAccounts { .. }

@@ -153,6 +153,7 @@ impl TargetState {
     }
 
     /// The state after a commit.
+    #[must_use]
     pub fn after(
         mut self,
         operation: &str,

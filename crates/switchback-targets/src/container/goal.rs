@@ -26,7 +26,7 @@ pub struct Desired {
 #[derive(Debug, Clone)]
 pub enum Goal {
     /// To an image of a registry, or one that is only here.
-    Update(IncomingImage),
+    Update(Box<IncomingImage>),
     /// Back to a kept release.
     Rollback {
         /// Its number.

@@ -1,5 +1,7 @@
 //! Keyed hashes: enough to say "changed", and nothing about the value.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -26,8 +28,16 @@ impl HashKey {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
         mac.update(canonical(document).to_string().as_bytes());
         let bytes = mac.finalize().into_bytes();
-        bytes.iter().take(16).map(|it| format!("{it:02x}")).collect()
+        hexadecimal(&bytes[..16])
     }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The same document with its keys in order.

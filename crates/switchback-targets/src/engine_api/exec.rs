@@ -86,12 +86,12 @@ impl EngineClient {
             }
             Ok::<_, EngineError>((stdout.text(), stderr.text()))
         };
-        let (fed, streams) = tokio::join!(feed, read);
+        let (written, streams) = tokio::join!(feed, read);
         let (stdout, stderr) = streams?;
         let code = self.exit_code(&id).await?;
         // A program may end without reading all; its exit code is the better word then.
         if code == 0 {
-            drop(fed?);
+            drop(written?);
         }
         Ok(ExecOutput { code, stdout, stderr })
     }

@@ -73,7 +73,7 @@ fn of_context(folder: &Path, named: Option<String>) -> Result<Option<String>, Lo
         return Ok(None);
     };
     // The folder of a context is named by the hash of its name.
-    let hash: String = Sha256::digest(&context).iter().map(|it| format!("{it:02x}")).collect();
+    let hash = crate::container::hash::hexadecimal(&Sha256::digest(&context));
     let path = folder.join("contexts/meta").join(hash).join("meta.json");
     let failed = |reason: String| LocationError::Context { context: context.clone(), reason };
     let meta = fs_err::read(&path).map_err(|it| failed(it.to_string()))?;

@@ -83,7 +83,8 @@ pub async fn list(
     let argv = words(&["list", path]);
     let run = engine.exec(keeper, &argv, Input::Nothing, |_| {});
     let output = tokio::time::timeout(SHORT, run).await;
-    let output = output.map_err(|_| EngineError::TimedOut { what: format!("listing {path}") })??;
+    let output =
+        output.map_err(|_| EngineError::TimedOut { what: format!("listing {path}") })??;
     match finished(output) {
         Ok(lines) => Ok(lines.lines().filter_map(name_in).collect()),
         Err(KeeperError::Failed { what, .. }) if what.contains("No such file") => Ok(Vec::new()),
@@ -196,17 +197,13 @@ fn finished(output: ExecOutput) -> Result<String, KeeperError> {
         return Ok(output.stdout);
     }
     let line = output.stderr.lines().rev().find_map(|it| serde_json::from_str::<Value>(it).ok());
-    let error = line.map(|it| it["error"].clone()).unwrap_or(Value::Null);
+    let error = line.map_or(Value::Null, |it| it["error"].clone());
     let word = |key: &str| error[key].as_str().map(str::to_owned);
     let what = match (word("what"), word("message")) {
         (Some(what), Some(message)) => format!("{what}: {message}"),
         (what, _) => what.unwrap_or_else(|| output.last_words()),
     };
-    Err(KeeperError::Failed {
-        what,
-        path: word("path").unwrap_or_default(),
-        exit: output.code,
-    })
+    Err(KeeperError::Failed { what, path: word("path").unwrap_or_default(), exit: output.code })
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ async fn named(context: &Context, name: &str, may_take_over: bool) -> Answer<Val
         None => None,
     };
     let is_known = |config: &Config| {
-        config.deployments.contains_key(name) || config.fleets.contains_key(name.split('/').next().unwrap_or(name))
+        config.deployments.contains_key(name)
+            || config.fleets.contains_key(name.split('/').next().unwrap_or(name))
     };
     if config.as_ref().is_some_and(is_known) {
         let config = context.config()?;
@@ -47,15 +48,20 @@ async fn named(context: &Context, name: &str, may_take_over: bool) -> Answer<Val
     let container = strange(config.as_ref(), name).await?;
     let text = init::text_of_file(context, &location, before.as_deref(), &[container])?;
     let config = Config::parse(&text, &location, &RealWorld)?;
-    let deployment = config.deployments.values().find(|it| {
-        it.container.as_ref().is_some_and(|settings| settings.container == name)
-    });
+    let deployment = config
+        .deployments
+        .values()
+        .find(|it| it.container.as_ref().is_some_and(|settings| settings.container == name));
     let Some(deployment) = deployment else {
-        return Err(CommandError::new("internal", format!("{name} did not get into the configuration")));
+        return Err(CommandError::new(
+            "internal",
+            format!("{name} did not get into the configuration"),
+        ));
     };
     let store = context.store(Some(&config))?;
     let facts = [format!("{} is added to {}.", deployment.name, location.path.display())];
-    one(context, &store, deployment, may_take_over, &facts, || init::write(&location.path, &text)).await
+    one(context, &store, deployment, may_take_over, &facts, || init::write(&location.path, &text))
+        .await
 }
 
 /// A container of the usual engine, if it may be taken over at all.
@@ -63,16 +69,18 @@ async fn strange(config: Option<&Config>, name: &str) -> Answer<FoundContainer> 
     let engine = locate(None, |key| std::env::var(key).ok())?;
     let engine = EngineClient::connect(&engine).await?;
     match found::named(&engine, name).await? {
-        Some(FoundContainer { left_out: Some(reason), .. }) => {
-            Err(CommandError::new("not_permitted", format!("container {name} cannot be taken over: {reason}"))
-                .hint("switchback init   (lists what can be taken over, and why the rest cannot)"))
-        }
+        Some(FoundContainer { left_out: Some(reason), .. }) => Err(CommandError::new(
+            "not_permitted",
+            format!("container {name} cannot be taken over: {reason}"),
+        )
+        .hint("switchback init   (lists what can be taken over, and why the rest cannot)")),
         Some(found) => Ok(found),
         None => {
             // Perhaps it is a deployment whose name was mistyped.
             let hint = config.and_then(|it| chosen(it, &[name.to_owned()]).err()?.hint);
             let message = format!("there is neither a deployment nor a container {name}");
-            Err(CommandError::new("not_found", message).hint(hint.unwrap_or_else(|| "docker ps --all".to_owned())))
+            Err(CommandError::new("not_found", message)
+                .hint(hint.unwrap_or_else(|| "docker ps --all".to_owned())))
         }
     }
 }
@@ -103,7 +111,8 @@ async fn one(
         }
         // What was interrupted comes first; it may have changed what there is to take over.
         let kept = connected.kept().await?;
-        let kept = drive::settled(&around, &connected, &request, kept, &follower, may_take_over).await?;
+        let kept =
+            drive::settled(&around, &connected, &request, kept, &follower, may_take_over).await?;
         let adoption = take::survey(&around, &connected, kept, may_take_over).await?;
         write()?;
         take::adopt(&around, &connected, &request, adoption).await

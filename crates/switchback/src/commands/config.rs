@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::{
     cli::ConfigCommand,
     config::{
-        self, Changed, ConfigError, EditError, Fix, Got, LoadError, Location, RealWorld, Surroundings as _,
-        Warning, change_file, parse_path, place_for_new, set_to,
+        self, Changed, ConfigError, EditError, Fix, Got, LoadError, Location, RealWorld,
+        Surroundings as _, Warning, change_file, parse_path, place_for_new, set_to,
     },
     context::Context,
     error::CommandError,
@@ -21,7 +21,9 @@ pub(super) fn config(context: &Context, command: ConfigCommand) -> Answer<ExitCo
         ConfigCommand::Get { key } => get(context, &key),
         ConfigCommand::Set { key, value } => change(context, &set_to(&parse_path(&key)?, &value)?),
         ConfigCommand::Unset { key } => change(context, &Fix::unset(&parse_path(&key)?)),
-        ConfigCommand::Rename { key, name } => change(context, &Fix::rename(&parse_path(&key)?, &name)),
+        ConfigCommand::Rename { key, name } => {
+            change(context, &Fix::rename(&parse_path(&key)?, &name))
+        }
         ConfigCommand::Validate => validate(context),
         ConfigCommand::Schema => {
             let schema = config::schema();
@@ -50,7 +52,9 @@ fn read(location: &Location) -> Answer<String> {
 /// What is not TOML is told as every command tells it.
 fn not_toml(location: &Location, error: EditError) -> CommandError {
     match config::Config::load(location, &RealWorld) {
-        Err(LoadError::Invalid(invalid)) if matches!(error, EditError::NotToml(_)) => (*invalid).into(),
+        Err(LoadError::Invalid(invalid)) if matches!(error, EditError::NotToml(_)) => {
+            (*invalid).into()
+        }
         _ => error.into(),
     }
 }
@@ -59,7 +63,8 @@ fn show(context: &Context) -> Answer<ExitCode> {
     let location = context.location()?;
     let text = read(&location)?;
     let masked = config::masked(&text).map_err(|it| not_toml(&location, EditError::NotToml(it)))?;
-    let values = config::as_json(&masked).map_err(|it| not_toml(&location, EditError::NotToml(it)))?;
+    let values =
+        config::as_json(&masked).map_err(|it| not_toml(&location, EditError::NotToml(it)))?;
     print(context, &masked, &json!({ "file": location.path, "config": values }))
 }
 
@@ -67,10 +72,11 @@ fn get(context: &Context, key: &str) -> Answer<ExitCode> {
     let path = parse_path(key)?;
     let location = context.location()?;
     let text = read(&location)?;
-    let (value, is_default) = match config::get(&text, &path).map_err(|it| not_toml(&location, it))? {
-        Got::Set(value) => (value, false),
-        Got::Default(value) => (value.trim_matches('"').to_owned(), true),
-    };
+    let (value, is_default) =
+        match config::get(&text, &path).map_err(|it| not_toml(&location, it))? {
+            Got::Set(value) => (value, false),
+            Got::Default(value) => (value.trim_matches('"').to_owned(), true),
+        };
     let document = json!({ "key": key, "value": value, "is_default": is_default });
     print(context, &format!("{value}\n"), &document)
 }
@@ -87,13 +93,19 @@ fn change(context: &Context, edit: &Fix) -> Answer<ExitCode> {
         context.warn(warning);
     }
     if let Some(error) = &remaining {
-        context.printer.note(crate::display::error::error(&error.document()).trim_end_matches('\n'));
+        context
+            .printer
+            .note(crate::display::error::error(&error.document()).trim_end_matches('\n'));
     }
     let mut document = json!({ "file": location.path, "changed": true, "warnings": warnings });
     if let Some(error) = &remaining {
         document["remaining"] = error.object();
     }
-    let said = if context.global.quiet { String::new() } else { format!("Changed {}\n", location.path.display()) };
+    let said = if context.global.quiet {
+        String::new()
+    } else {
+        format!("Changed {}\n", location.path.display())
+    };
     print(context, &said, &document)
 }
 
@@ -107,7 +119,8 @@ fn validate(context: &Context) -> Answer<ExitCode> {
         text.push_str(&format!(", {} fleets", config.fleets.len()));
     }
     let warnings: &Vec<Warning> = &config.warnings;
-    let document = json!({ "file": path, "valid": true, "deployments": many, "warnings": warnings });
+    let document =
+        json!({ "file": path, "valid": true, "deployments": many, "warnings": warnings });
     print(context, &format!("{text}\n"), &document)
 }
 

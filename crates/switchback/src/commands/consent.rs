@@ -41,8 +41,10 @@ pub(super) fn failed(deployment: &str, action: &str, error: &CommandError) -> se
 /// What several results are worth; one that never came about is worth its error.
 pub(super) fn worth(results: &[serde_json::Value]) -> crate::exit_code::ExitCode {
     use crate::exit_code::ExitCode;
-    ExitCode::worst(results.iter().map(|it| match it.pointer("/error/code").and_then(serde_json::Value::as_str) {
-        Some(code) => ExitCode::of_error(code),
-        None => ExitCode::of_result(it),
+    ExitCode::worst(results.iter().map(|it| {
+        match it.pointer("/error/code").and_then(serde_json::Value::as_str) {
+            Some(code) => ExitCode::of_error(code),
+            None => ExitCode::of_result(it),
+        }
     }))
 }

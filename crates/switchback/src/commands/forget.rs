@@ -30,11 +30,16 @@ pub(super) async fn forget(context: &Context, args: ForgetArgs) -> Answer<ExitCo
             nothing["warnings"] = json!([format!("{name} was not taken over by anybody")]);
             return Ok(nothing);
         }
-        let question = if args.purge { "Forget it, with everything that was kept of it?" } else { "Forget it?" };
+        let question = if args.purge {
+            "Forget it, with everything that was kept of it?"
+        } else {
+            "Forget it?"
+        };
         consent::agree(context, &leaving.explanation(name, args.purge), question)?;
         let kept = drive::settled(&around, &connected, &request, kept, &follower, false).await?;
         let leaving = give::survey(&around, &connected, &kept).await?;
-        let mut document = give::forget(&around, &connected, &request, &leaving, args.purge).await?;
+        let mut document =
+            give::forget(&around, &connected, &request, &leaving, args.purge).await?;
         let file = config.location.path.display();
         let mut warnings = vec![format!(
             "{name} stays in {file}: the next update takes it over again   (to fix, run: switchback config unset deployment.{name})"

@@ -18,7 +18,11 @@ const AT_A_TIME: usize = 8;
 /// All containers in the order of their names, less our own and what was parked by us.
 pub(super) async fn all(engine: &EngineClient) -> Result<Vec<FoundContainer>, EngineError> {
     let listed = engine.containers().await?;
-    let ids: Vec<String> = listed.iter().filter(|it| !is_ours(it)).filter_map(|it| it["Id"].as_str().map(str::to_owned)).collect();
+    let ids: Vec<String> = listed
+        .iter()
+        .filter(|it| !is_ours(it))
+        .filter_map(|it| it["Id"].as_str().map(str::to_owned))
+        .collect();
     let inspect = async |id: String| engine.container(&id).await;
     let inspects = stream::iter(ids).map(inspect).buffer_unordered(AT_A_TIME);
     // One that has gone in between is none.
@@ -29,7 +33,10 @@ pub(super) async fn all(engine: &EngineClient) -> Result<Vec<FoundContainer>, En
 }
 
 /// One container by its name.
-pub(super) async fn named(engine: &EngineClient, name: &str) -> Result<Option<FoundContainer>, EngineError> {
+pub(super) async fn named(
+    engine: &EngineClient,
+    name: &str,
+) -> Result<Option<FoundContainer>, EngineError> {
     Ok(engine.container(name).await?.map(|it| described(&it)))
 }
 
@@ -38,7 +45,8 @@ pub(super) async fn named(engine: &EngineClient, name: &str) -> Result<Option<Fo
 fn is_ours(listed: &Value) -> bool {
     let names = || listed["Names"].as_array().into_iter().flatten().filter_map(Value::as_str);
     listed["Labels"].get(ROLE_LABEL).is_some()
-        || names().any(|it| it.contains(".switchback-") && (it.ends_with("-old") || it.ends_with("-new")))
+        || names()
+            .any(|it| it.contains(".switchback-") && (it.ends_with("-old") || it.ends_with("-new")))
 }
 
 fn described(inspect: &Value) -> FoundContainer {
@@ -53,12 +61,13 @@ fn described(inspect: &Value) -> FoundContainer {
     let check = &inspect["Config"]["Healthcheck"]["Test"];
     let left_out = match owner_of(inspect) {
         Some(owner) => Some(owner),
-        None if inspect["HostConfig"]["AutoRemove"] == true => {
-            Some("it was started with --rm, and is gone once it stops: declare `run` to keep it".to_owned())
-        }
-        None if image.is_empty() || image.starts_with("sha256:") => {
-            Some("it was made from an image without a name, so nothing newer can be found".to_owned())
-        }
+        None if inspect["HostConfig"]["AutoRemove"] == true => Some(
+            "it was started with --rm, and is gone once it stops: declare `run` to keep it"
+                .to_owned(),
+        ),
+        None if image.is_empty() || image.starts_with("sha256:") => Some(
+            "it was made from an image without a name, so nothing newer can be found".to_owned(),
+        ),
         None => None,
     };
     FoundContainer {

@@ -39,15 +39,20 @@ pub(super) async fn gc(context: &Context, args: GcArgs) -> Answer<ExitCode> {
     let mut found = Vec::new();
     let mut results = Vec::new();
     let deployments = chosen(&config, &[])?;
-    for deployment in deployments.into_iter().filter(|it| it.container.is_some() && it.host.is_none()) {
+    for deployment in
+        deployments.into_iter().filter(|it| it.container.is_some() && it.host.is_none())
+    {
         match survey(&around, deployment).await {
             Ok(it) => found.push(it),
-            Err(error) => results.push(json!({ "deployment": deployment.name, "removed": [], "error": error.object() })),
+            Err(error) => results.push(
+                json!({ "deployment": deployment.name, "removed": [], "error": error.object() }),
+            ),
         }
     }
     let has_changes = found.iter().any(|it| it.is_open || !it.things.is_empty());
     if has_changes && !args.dry_run {
-        let facts: Vec<String> = found.iter().flat_map(|it| it.things.iter().map(|thing| thing.thing.title())).collect();
+        let facts: Vec<String> =
+            found.iter().flat_map(|it| it.things.iter().map(|thing| thing.thing.title())).collect();
         let facts: Vec<String> = facts.into_iter().map(|it| format!("  {it}")).collect();
         consent::agree(context, &facts, "Remove what no kept release needs?")?;
     }
@@ -60,7 +65,11 @@ pub(super) async fn gc(context: &Context, args: GcArgs) -> Answer<ExitCode> {
     drop((around, busy));
     follower.end().await;
     let code = consent::worth(&results.iter().map(worded).collect::<Vec<_>>());
-    let bytes: u64 = results.iter().flat_map(|it| it["removed"].as_array().into_iter().flatten()).filter_map(|it| it["bytes"].as_u64()).sum();
+    let bytes: u64 = results
+        .iter()
+        .flat_map(|it| it["removed"].as_array().into_iter().flatten())
+        .filter_map(|it| it["bytes"].as_u64())
+        .sum();
     let document = json!({ "dry_run": args.dry_run, "deployments": results, "bytes": bytes });
     drop(context.printer.result(&text::gc(&document), &document));
     Ok(code)
@@ -96,7 +105,12 @@ async fn garbage(store: &Store, connected: &Connected, kept: &Kept) -> Answer<Ve
 }
 
 /// Removes under the target's lease what is found there by then.
-async fn cleared(context: &Context, around: &Surroundings<'_>, target: &Found, follower: &Follower) -> Value {
+async fn cleared(
+    context: &Context,
+    around: &Surroundings<'_>,
+    target: &Found,
+    follower: &Follower,
+) -> Value {
     let mut removed = Vec::new();
     let work = async {
         if target.things.is_empty() && !target.is_open {
@@ -126,9 +140,11 @@ async fn cleared(context: &Context, around: &Surroundings<'_>, target: &Found, f
 }
 
 fn document(target: &Found, removed: &[Sized], error: Option<Value>) -> Value {
-    let mut document = json!({ "deployment": target.connected.name, "removed": clear::document(removed) });
+    let mut document =
+        json!({ "deployment": target.connected.name, "removed": clear::document(removed) });
     if target.is_open {
-        document["warnings"] = json!(["an operation was interrupted here: it is finished or undone first"]);
+        document["warnings"] =
+            json!(["an operation was interrupted here: it is finished or undone first"]);
     }
     if let Some(error) = error {
         document["error"] = error;

@@ -86,9 +86,9 @@ fn document(
     };
     let all = names(&Config::load(location, &RealWorld)?);
     let added: Vec<&String> = all.iter().filter(|it| !old.contains(it)).collect();
-    let left_out = found.iter().filter_map(|it| {
-        Some(json!({ "container": it.name, "reason": it.left_out.as_deref()? }))
-    });
+    let left_out = found
+        .iter()
+        .filter_map(|it| Some(json!({ "container": it.name, "reason": it.left_out.as_deref()? })));
     Ok(json!({
         "file": location.path, "created": before.is_none(), "changed": is_changed,
         "engine": engine.location().url, "added": added, "deployments": all,

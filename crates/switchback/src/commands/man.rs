@@ -3,7 +3,9 @@
 use clap::CommandFactory as _;
 
 use super::completions::script;
-use crate::{cli::Cli, context::Context, error::CommandError, exit_code::ExitCode, operate::Answer};
+use crate::{
+    cli::Cli, context::Context, error::CommandError, exit_code::ExitCode, operate::Answer,
+};
 
 /// `switchback man`
 pub(super) fn man(context: &Context) -> Answer<ExitCode> {

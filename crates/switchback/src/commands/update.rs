@@ -22,7 +22,11 @@ pub(super) async fn update(context: &Context, args: UpdateArgs) -> Answer<ExitCo
     if args.rollback {
         let name = args.names.first().cloned();
         let (to, dry_run, accept_loss) = (args.target.to, args.dry_run, args.accept_loss);
-        return rollback(context, RollbackArgs { name, to, with_data: false, dry_run, accept_loss }).await;
+        return rollback(
+            context,
+            RollbackArgs { name, to, with_data: false, dry_run, accept_loss },
+        )
+        .await;
     }
     if args.dry_run {
         let name = args.names.first().cloned();
@@ -38,7 +42,8 @@ pub(super) async fn update(context: &Context, args: UpdateArgs) -> Answer<ExitCo
     let request = request(context, &args.target, args.accept_loss, args.plan)?;
     let mut results = Vec::new();
     for deployment in &chosen {
-        let skipped = if args.all { passed_by(&store, deployment)? } else { refuse_off(deployment)? };
+        let skipped =
+            if args.all { passed_by(&store, deployment)? } else { refuse_off(deployment)? };
         let result = match skipped {
             Some(reason) => skipped_result(&deployment.name, &reason),
             None => one(context, &store, deployment, &request).await,
@@ -164,7 +169,8 @@ async fn one(
         if let Some(wanted) = &request.fingerprint
             && document["fingerprint"].as_str() != Some(wanted)
         {
-            let message = format!("{} would be updated by another plan than {wanted}", deployment.name);
+            let message =
+                format!("{} would be updated by another plan than {wanted}", deployment.name);
             return Err(CommandError::new("plan_stale", message)
                 .hint(format!("switchback plan {}", deployment.name)));
         }

@@ -97,7 +97,9 @@ impl Adoption {
                 state.owner.host,
                 state.releases.len()
             ),
-            (Way::Again, _) => format!("{name} is not what was left there; what runs now becomes a release of its own."),
+            (Way::Again, _) => format!(
+                "{name} is not what was left there; what runs now becomes a release of its own."
+            ),
             _ => format!("{name} is taken over as it runs; nothing about it is changed."),
         }
     }
@@ -120,7 +122,8 @@ pub(crate) async fn adopt(
         }
         (Way::TakeOver, Some(state)) => ours(around, connected, state),
         (_, state) => {
-            let state = state.unwrap_or_else(|| TargetState::new(&connected.name, owner(around), &operation));
+            let state = state
+                .unwrap_or_else(|| TargetState::new(&connected.name, owner(around), &operation));
             let running = running(around, connected, &observed, state.next_number()).await?;
             state.after(&operation, running, None, &[])
         }
@@ -149,7 +152,8 @@ async fn write(
 ) -> Answer<()> {
     if connected.kept().await?.state != observed.state {
         let message = format!("{} was changed by somebody else at the same moment", connected.name);
-        return Err(CommandError::new("plan_stale", message).hint(format!("switchback adopt {}", connected.name)));
+        return Err(CommandError::new("plan_stale", message)
+            .hint(format!("switchback adopt {}", connected.name)));
     }
     let written = programs::put(&connected.engine, keeper, path, state.write()).await;
     written.map_err(|it| CommandError::new(it.code(), it.to_string()))
@@ -158,7 +162,8 @@ async fn write(
 /// Another store's record as ours. Its hashes were made with a key that we do not have.
 fn ours(around: &Surroundings<'_>, connected: &Connected, state: TargetState) -> TargetState {
     let key = HashKey::new(around.store.hash_key().as_bytes());
-    let mut state = TargetState { owner: owner(around), deployment: connected.name.clone(), ..state };
+    let mut state =
+        TargetState { owner: owner(around), deployment: connected.name.clone(), ..state };
     for kept in &mut state.releases {
         kept.release.specification = key.hash(&kept.specification.body);
     }
@@ -219,7 +224,12 @@ async fn evidence(connected: &Connected, doing: Doing) -> Answer<Evidence> {
     })
 }
 
-fn document(connected: &Connected, observed: &Observed, state: &TargetState, outcome: &str) -> Value {
+fn document(
+    connected: &Connected,
+    observed: &Observed,
+    state: &TargetState,
+    outcome: &str,
+) -> Value {
     let mut document = json!({ "deployment": connected.name, "action": "adopt", "trigger": "manual",
         "outcome": outcome, "success": true, "release": format!("r{}", state.current),
         "releases": state.releases.len() });
@@ -272,7 +282,11 @@ pub(crate) fn write_down(
 }
 
 /// Copies what is recorded with the target into the store, less what is secret there.
-pub fn remember(around: &Surroundings<'_>, connected: &Connected, state: &TargetState) -> Answer<()> {
+pub fn remember(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    state: &TargetState,
+) -> Answer<()> {
     let name = &connected.name;
     for kept in &state.releases {
         let release = &kept.release;
@@ -292,7 +306,8 @@ pub fn remember(around: &Surroundings<'_>, connected: &Connected, state: &Target
     if state.current > 0 {
         around.store.set_current(name, u64::from(state.current))?;
     }
-    let is_kept = |number: u64| state.releases.iter().any(|it| u64::from(it.release.number) == number);
+    let is_kept =
+        |number: u64| state.releases.iter().any(|it| u64::from(it.release.number) == number);
     for known in around.store.releases(name)? {
         if !is_kept(known.number) {
             let _was_there = around.store.remove_release(name, known.number)?;

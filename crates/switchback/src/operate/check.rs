@@ -47,7 +47,8 @@ pub(crate) async fn check(
         (at, document(store, deployment, found, holds.get(&deployment.name)))
     };
     let all = stream::iter(deployments.iter().copied().enumerate()).map(one);
-    let mut all: Vec<(usize, Answer<Value>)> = all.buffer_unordered(DEPLOYMENTS_AT_A_TIME).collect().await;
+    let mut all: Vec<(usize, Answer<Value>)> =
+        all.buffer_unordered(DEPLOYMENTS_AT_A_TIME).collect().await;
     all.sort_by_key(|it| it.0);
     let all = all.into_iter().map(|it| it.1).collect::<Answer<Vec<Value>>>()?;
     let word = |it: &Value| it["deployment"].as_str().unwrap_or_default().to_owned();
@@ -81,10 +82,13 @@ async fn engines(deployments: &[&Deployment]) -> HashMap<String, Result<Seen, Co
 async fn look(location: &EngineLocation, names: &BTreeSet<String>) -> Result<Seen, EngineError> {
     let engine = EngineClient::connect(location).await?;
     let listed = engine.containers().await?;
-    let names = listed.iter().flat_map(|it| it["Names"].as_array().into_iter().flatten()).filter_map(|it| {
-        let name = it.as_str()?.trim_start_matches('/');
-        names.contains(name).then(|| name.to_owned())
-    });
+    let names = listed
+        .iter()
+        .flat_map(|it| it["Names"].as_array().into_iter().flatten())
+        .filter_map(|it| {
+            let name = it.as_str()?.trim_start_matches('/');
+            names.contains(name).then(|| name.to_owned())
+        });
     let inspect = async |name: String| Ok::<_, EngineError>((engine.container(&name).await?, name));
     let inspects = stream::iter(names).map(inspect).buffer_unordered(INSPECTS_AT_A_TIME);
     let inspects: Vec<_> = inspects.collect().await;
@@ -97,7 +101,8 @@ async fn look(location: &EngineLocation, names: &BTreeSet<String>) -> Result<See
     let ids: BTreeSet<String> =
         found.values().filter_map(|it| it["Image"].as_str().map(str::to_owned)).collect();
     let image = async |id: String| Ok::<_, EngineError>((engine.image(&id).await?, id));
-    let images: Vec<_> = stream::iter(ids).map(image).buffer_unordered(INSPECTS_AT_A_TIME).collect().await;
+    let images: Vec<_> =
+        stream::iter(ids).map(image).buffer_unordered(INSPECTS_AT_A_TIME).collect().await;
     let mut known = HashMap::new();
     for answer in images {
         let (image, id) = answer?;
@@ -124,7 +129,12 @@ struct Found {
 
 impl Found {
     fn unknown(reason: &str, error: CommandError) -> Self {
-        Self { status: "unknown", reason: Some(reason.to_owned()), error: Some(error), ..Self::default() }
+        Self {
+            status: "unknown",
+            reason: Some(reason.to_owned()),
+            error: Some(error),
+            ..Self::default()
+        }
     }
 
     fn from_registry(error: RegistryError) -> Self {
@@ -149,7 +159,10 @@ async fn found(
         Err(error) => return Found::unknown("not_supported", error),
     };
     let found = match engines.get(&location.url) {
-        None => Found::unknown("engine_unreachable", CommandError::new("internal", "the engine was not asked")),
+        None => Found::unknown(
+            "engine_unreachable",
+            CommandError::new("internal", "the engine was not asked"),
+        ),
         Some(Err(error)) => Found::unknown(&error.code, error.clone()),
         Some(Ok(seen)) => match seen.members.get(&settings.container) {
             None => to_install(registry, seen, &settings).await,
@@ -164,7 +177,11 @@ async fn found(
 }
 
 /// A container that is not there can be installed if it is told how.
-async fn to_install(registry: &registry::Client, seen: &Seen, settings: &ContainerSettings) -> Found {
+async fn to_install(
+    registry: &registry::Client,
+    seen: &Seen,
+    settings: &ContainerSettings,
+) -> Found {
     let missing = || {
         let message = format!("there is no container {} on this engine", settings.container);
         Found::unknown("not_found", CommandError::new("not_found", message).hint("docker ps --all"))
@@ -173,16 +190,26 @@ async fn to_install(registry: &registry::Client, seen: &Seen, settings: &Contain
     let Ok(reference) = image.parse::<Reference>() else { return missing() };
     let facts = seen.engine.facts();
     match registry.resolve(&reference, &Platform::new(&facts.os, &facts.architecture, None)).await {
-        Ok(resolved) => Found { reason: Some("not_installed".to_owned()), ..Found::available(&resolved) },
+        Ok(resolved) => {
+            Found { reason: Some("not_installed".to_owned()), ..Found::available(&resolved) }
+        }
         Err(error) => Found::from_registry(error),
     }
 }
 
-async fn installed(registry: &registry::Client, member: &Member, settings: &ContainerSettings) -> Found {
+async fn installed(
+    registry: &registry::Client,
+    member: &Member,
+    settings: &ContainerSettings,
+) -> Found {
     let followed = settings.image.clone().or_else(|| followed_by_itself(member.image_reference()));
     let Some(followed) = followed else {
-        let message = format!("container {} was made from an image without a name", settings.container);
-        let hint = format!("switchback config set deployment.{}.image REPOSITORY:TAG", settings.deployment);
+        let message =
+            format!("container {} was made from an image without a name", settings.container);
+        let hint = format!(
+            "switchback config set deployment.{}.image REPOSITORY:TAG",
+            settings.deployment
+        );
         return Found::unknown("local", CommandError::new("not_found", message).hint(hint));
     };
     let reference = match followed.parse::<Reference>() {
@@ -199,9 +226,11 @@ async fn installed(registry: &registry::Client, member: &Member, settings: &Cont
         (Detection::Newer { digest }, _) => {
             Found { status: "available", target: (Some(digest), None), ..Found::default() }
         }
-        (Detection::NeedsResolve, _) => {
-            Found { status: "unknown", reason: Some("not_comparable".to_owned()), ..Found::default() }
-        }
+        (Detection::NeedsResolve, _) => Found {
+            status: "unknown",
+            reason: Some("not_comparable".to_owned()),
+            ..Found::default()
+        },
         (Detection::Unknown { reason: UnknownReason::Registry(_) }, resolved) => {
             let error = compared.head.err().or(resolved.and_then(Result::err));
             error.map_or_else(Found::default, Found::from_registry)
@@ -227,7 +256,9 @@ async fn with_changed_settings(
     let (name, engine) = (deployment.name.clone(), seen.engine.clone());
     let connected = Connected { name, settings: settings.clone(), engine };
     match prepare::is_changed(store, &connected).await {
-        Ok(true) => Found { status: "available", reason: Some("run has changed".to_owned()), ..found },
+        Ok(true) => {
+            Found { status: "available", reason: Some("run has changed".to_owned()), ..found }
+        }
         Ok(false) => found,
         Err(error) => Found { target: found.target, ..Found::unknown(&error.code.clone(), error) },
     }

@@ -70,7 +70,8 @@ pub(crate) async fn measure(connected: &Connected, things: Vec<Thing>) -> Answer
         };
         let mounts = folders.iter().map(mount).collect();
         let data = DataSet { snapshot: String::new(), mounts, exclude: Vec::new() };
-        bytes = programs::usage(&connected.engine, keeper::ANCHOR, &data).await.map_err(told)?.bytes;
+        bytes =
+            programs::usage(&connected.engine, keeper::ANCHOR, &data).await.map_err(told)?.bytes;
     }
     let sized = |thing: Thing| {
         let bytes = folder_of(&thing).and_then(|it| bytes.get(it).copied());
@@ -108,7 +109,9 @@ pub(crate) async fn remove(connected: &Connected, keeper: &str, thing: &Thing) -
 
 /// Removes the anchor, our volume and our image where nothing is managed any more. True if it did.
 pub(crate) async fn leave(engine: &EngineClient) -> Answer<bool> {
-    if engine.container(keeper::ANCHOR).await?.is_none() || !keeper::is_idle(engine).await.map_err(told)? {
+    if engine.container(keeper::ANCHOR).await?.is_none()
+        || !keeper::is_idle(engine).await.map_err(told)?
+    {
         return Ok(false);
     }
     match keeper::remove_everything(engine).await {

@@ -7,7 +7,7 @@ use switchback_targets::{
         document::TargetState,
         settings::ContainerSettings,
     },
-    engine_api::{EngineClient, locate},
+    engine_api::{EngineClient, EngineLocation, locate},
     keeper,
 };
 
@@ -43,7 +43,7 @@ pub struct Kept {
 }
 
 /// The container settings of a deployment; other kinds are refused by name.
-pub fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
+pub(crate) fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
     let name = &deployment.name;
     if let Some(host) = &deployment.host {
         let message = format!("{name} is on host {host}: hosts over SSH are not supported yet");
@@ -54,16 +54,23 @@ pub fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
         (Some(settings), Kind::Container) => Ok(settings.clone()),
         (_, kind) => {
             let message = format!("{name} is of kind {kind:?}, which is not supported yet");
-            Err(CommandError::new("usage", message.to_lowercase().replace(&name.to_lowercase(), name)))
+            Err(CommandError::new(
+                "usage",
+                message.to_lowercase().replace(&name.to_lowercase(), name),
+            ))
         }
     }
 }
 
+/// Where the engine of a deployment is.
+pub(crate) fn location(deployment: &Deployment) -> Answer<EngineLocation> {
+    Ok(locate(deployment.engine.as_deref(), |key| std::env::var(key).ok())?)
+}
+
 /// Finds the engine and connects to it.
-pub async fn connect(deployment: &Deployment) -> Answer<Connected> {
+pub(crate) async fn connect(deployment: &Deployment) -> Answer<Connected> {
     let settings = settings(deployment)?;
-    let location = locate(deployment.engine.as_deref(), |key| std::env::var(key).ok())?;
-    let engine = EngineClient::connect(&location).await?;
+    let engine = EngineClient::connect(&location(deployment)?).await?;
     Ok(Connected { name: deployment.name.clone(), settings, engine })
 }
 
@@ -80,23 +87,33 @@ impl Connected {
 
     /// Reads what is kept with the target, in one request.
     pub async fn kept(&self) -> Answer<Kept> {
-        let mut kept = Kept::default();
-        for (name, bytes) in keeper::read_records(&self.engine, self.target()).await? {
-            match name.as_str() {
-                "state.json" => kept.state = Some(TargetState::read(&bytes).map_err(|error| {
+        read_kept(&self.name, keeper::read_records(&self.engine, self.target()).await?)
+    }
+}
+
+/// What is kept with a target, from its files.
+pub fn read_kept(
+    deployment: &str,
+    files: impl IntoIterator<Item = (String, Vec<u8>)>,
+) -> Answer<Kept> {
+    let mut kept = Kept::default();
+    for (name, bytes) in files {
+        match name.as_str() {
+            "state.json" => {
+                kept.state = Some(TargetState::read(&bytes).map_err(|error| {
                     let mut message = error.to_string();
                     if let Some(source) = std::error::Error::source(&error) {
                         message = format!("{message}: {source}");
                     }
                     CommandError::new("store_unusable", message)
-                        .hint(format!("switchback adopt {} --take-over", self.name))
-                })?),
-                "journal.json" => (kept.operation, kept.journal) = super::journal::read(&bytes)?,
-                _ => {}
+                        .hint(format!("switchback adopt {deployment} --take-over"))
+                })?);
             }
+            "journal.json" => (kept.operation, kept.journal) = super::journal::read(&bytes)?,
+            _ => {}
         }
-        Ok(kept)
     }
+    Ok(kept)
 }
 
 /// Another store's target may be looked at, and not changed.

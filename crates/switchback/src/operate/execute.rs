@@ -1,6 +1,5 @@
 //! Takes the lease, looks again, and runs the transaction.
 
-
 use switchback_core::{
     Engine, Outcome, Record,
     event::{EventKind, StepTitle},
@@ -27,8 +26,11 @@ use super::{
     prepare::{self, Prepared},
     report,
 };
-use crate::{error::{CommandError, locked}, operate::who::new_operation, store::NewOperation};
-
+use crate::{
+    error::{CommandError, locked},
+    operate::who::new_operation,
+    store::NewOperation,
+};
 
 /// What became of a transaction.
 #[derive(Debug)]
@@ -61,21 +63,29 @@ pub async fn execute(
         Ok(again) => again,
         Err(error) => {
             drop(renewing);
-            lease.release().await?;
+            give_back(&lease).await;
             return Err(error);
         }
     };
     let ended = run(around, connected, request, &again, &lease, started_at).await;
     drop(renewing);
-    let ended = ended?;
-    if is_over(&ended) {
-        lease.release().await?;
+    // An error here is one from before the transaction began.
+    if ended.as_ref().map_or(true, is_over) {
+        give_back(&lease).await;
     }
-    Ok((again, ended))
+    Ok((again, ended?))
+}
+
+/// Gives the lease back. What was done is done, even if the engine does not take it: the next
+/// command finds a lease whose holder is gone.
+pub async fn give_back(lease: &TargetLease) {
+    if let Err(error) = lease.release().await {
+        tracing::warn!(%error, "the lease was not given back");
+    }
 }
 
 /// A stuck transaction keeps its volumes held and its lease, so that nobody plans over it.
-fn is_over(ended: &Ended) -> bool {
+pub fn is_over(ended: &Ended) -> bool {
     matches!(&ended.outcome, Ok(outcome) if !matches!(outcome, Outcome::Stuck { .. }))
 }
 
@@ -87,7 +97,8 @@ pub async fn lease(
     operation: &str,
     data: &[DataMount],
 ) -> Answer<TargetLease> {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_millis(request.lock_timeout_ms);
+    let deadline =
+        std::time::Instant::now() + std::time::Duration::from_millis(request.lock_timeout_ms);
     loop {
         let holder = around.who.holder(around.store.id(), operation, now(), 1);
         match acquire(&connected.engine, connected.target(), holder, data).await {
@@ -256,7 +267,10 @@ fn setup(
         deployment: connected.name.clone(),
         owner: owner(around),
         login,
-        reference: prepared.reference.as_ref().map(switchback_targets::registry::Reference::familiar),
+        reference: prepared
+            .reference
+            .as_ref()
+            .map(switchback_targets::registry::Reference::familiar),
         state: prepared.observed.state.clone(),
         reporter,
         now,

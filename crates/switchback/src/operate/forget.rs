@@ -55,7 +55,9 @@ impl Leaving {
 
     /// What a person should know before they agree.
     pub(crate) fn explanation(&self, name: &str, purges: bool) -> Vec<String> {
-        let mut facts = vec![format!("{name} runs on as it is; its releases, and with them every way back, are given up.")];
+        let mut facts = vec![format!(
+            "{name} runs on as it is; its releases, and with them every way back, are given up."
+        )];
         let verb = if purges { "Removed" } else { "Left where it is" };
         facts.extend(self.things.iter().map(|it| format!("  {verb}: {}", it.thing.title())));
         facts
@@ -96,7 +98,12 @@ pub(crate) async fn forget(
     Ok(document)
 }
 
-async fn remove(connected: &Connected, keeper: &str, leaving: &Leaving, purges: bool) -> Answer<()> {
+async fn remove(
+    connected: &Connected,
+    keeper: &str,
+    leaving: &Leaving,
+    purges: bool,
+) -> Answer<()> {
     let engine = &connected.engine;
     if purges {
         for sized in &leaving.things {

@@ -61,7 +61,8 @@ pub(crate) fn unneeded(
     is_over: &dyn Fn(&str) -> bool,
 ) -> Vec<Thing> {
     let mut all = containers(state, around, is_over);
-    let needed: BTreeSet<&str> = state.releases.iter().filter_map(|it| it.keep.as_deref()).collect();
+    let needed: BTreeSet<&str> =
+        state.releases.iter().filter_map(|it| it.keep.as_deref()).collect();
     let ours = format!("{}:", keep_repository(target));
     all.extend(around.image_names.iter().filter_map(|name| {
         let operation = name.strip_prefix(&ours)?.split_once('-')?.0;
@@ -88,7 +89,11 @@ pub(crate) fn everything(state: &TargetState, around: &Around) -> Vec<Thing> {
 }
 
 fn snapshots(state: &TargetState) -> impl Iterator<Item = &str> {
-    state.releases.iter().filter_map(|it| it.release.snapshot.as_ref()).map(|it| it.operation.as_str())
+    state
+        .releases
+        .iter()
+        .filter_map(|it| it.release.snapshot.as_ref())
+        .map(|it| it.operation.as_str())
 }
 
 fn containers(state: &TargetState, around: &Around, is_over: &dyn Fn(&str) -> bool) -> Vec<Thing> {
@@ -96,7 +101,8 @@ fn containers(state: &TargetState, around: &Around, is_over: &dyn Fn(&str) -> bo
     // The way back, and what was left last: after a rollback these are two.
     let back = way_back(&releases, state.current, None, |_| false).ok().map(|it| it.number);
     let last = releases.iter().map(|it| it.number).filter(|it| *it != state.current).max();
-    let is_kept = |number: u32| number == state.current || Some(number) == back || Some(number) == last;
+    let is_kept =
+        |number: u32| number == state.current || Some(number) == back || Some(number) == last;
     let record = |id: &str| state.releases.iter().find(|it| it.container == id);
     stopped(around, &|id, name| match record(id) {
         Some(release) => !is_kept(release.release.number),
@@ -185,9 +191,15 @@ mod tests {
                 container("x3", "web.switchback-op4-old", "running"),
                 container("x4", "mine", "exited"),
             ],
-            image_names: ["switchback-keep/web:op1-old", "switchback-keep/web:op4-new", "switchback-keep/web:theirs-new", "switchback-keep/web2:op4-new", "web:latest"]
-                .map(str::to_owned)
-                .to_vec(),
+            image_names: [
+                "switchback-keep/web:op1-old",
+                "switchback-keep/web:op4-new",
+                "switchback-keep/web:theirs-new",
+                "switchback-keep/web2:op4-new",
+                "web:latest",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             folders: ["op3", "op3-failed", "op4"].map(str::to_owned).to_vec(),
         }
     }

@@ -27,11 +27,15 @@ struct Kept {
 /// Reads the copy that is kept with the target.
 pub fn read(bytes: &[u8]) -> Answer<(Option<String>, Vec<Fact>)> {
     let damaged = |it: serde_json::Error| {
-        CommandError::new("store_unusable", format!("the journal kept with the target is damaged: {it}"))
+        CommandError::new(
+            "store_unusable",
+            format!("the journal kept with the target is damaged: {it}"),
+        )
     };
     let kept: Kept = serde_json::from_slice(bytes).map_err(damaged)?;
     if kept.format > FORMAT {
-        let message = format!("the journal kept with the target has the newer format {}", kept.format);
+        let message =
+            format!("the journal kept with the target has the newer format {}", kept.format);
         return Err(CommandError::new("store_too_new", message));
     }
     let records = kept.records.into_iter().map(serde_json::from_value);
@@ -115,7 +119,8 @@ impl<'a> TwinJournal<'a> {
 
     async fn send(&self) -> Result<(), JournalError> {
         let Some(remote) = &self.remote else { return Ok(()) };
-        let records: Result<Vec<Value>, _> = self.records.iter().map(serde_json::to_value).collect();
+        let records: Result<Vec<Value>, _> =
+            self.records.iter().map(serde_json::to_value).collect();
         let records = records.map_err(JournalError::storage)?;
         let document = json!({ "format": FORMAT, "operation": self.operation, "records": records });
         let bytes = document.to_string().into_bytes();
@@ -165,4 +170,3 @@ pub fn load(store: &Store, operation: &str) -> Answer<Vec<Fact>> {
         CommandError::new("store_too_new", message)
     })
 }
-

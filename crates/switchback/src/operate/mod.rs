@@ -15,12 +15,17 @@ pub mod drive;
 pub mod execute;
 pub(crate) mod forget;
 pub(crate) mod garbage;
+pub(crate) mod health;
 pub mod journal;
+pub(crate) mod look;
+pub(crate) mod operation_document;
 pub mod plan_document;
+pub mod ports;
 pub mod prepare;
 pub mod recover;
 pub mod report;
 pub mod result;
+pub mod service_url;
 pub mod who;
 
 use switchback_core::Interrupt;

@@ -69,7 +69,9 @@ fn changes(prepared: &Prepared) -> Value {
         Goal::Update(image) => image.digest.clone().or_else(|| image.id.clone()),
         Goal::Rollback { number, .. } => {
             let state = prepared.observed.state.as_ref();
-            state.and_then(|it| it.release(*number)).map(|it| it.digest.clone().unwrap_or_else(|| it.image.clone()))
+            state
+                .and_then(|it| it.release(*number))
+                .map(|it| it.digest.clone().unwrap_or_else(|| it.image.clone()))
         }
     };
     let now = old.map(|it| digest_of(it).unwrap_or_else(|| it.image_id().to_owned()));
@@ -97,7 +99,12 @@ fn differences(path: &str, old: &Value, new: &Value, found: &mut Vec<Value>) {
             keys.sort();
             keys.dedup();
             for key in keys {
-                differences(&format!("{path}.{key}"), &old[key.as_str()], &new[key.as_str()], found);
+                differences(
+                    &format!("{path}.{key}"),
+                    &old[key.as_str()],
+                    &new[key.as_str()],
+                    found,
+                );
             }
         }
         _ if path.ends_with(".Env") => {
@@ -125,7 +132,10 @@ fn data(prepared: &Prepared) -> (Vec<String>, Vec<String>) {
         preserved.push(format!("accounts: {}", prepared.desired.settings.accounts.join(", ")));
     }
     let lost = prepared.observed.target().map_or_else(Vec::new, |it| {
-        switchback_targets::container::preflight::lost_paths(it, &prepared.desired.settings.accounts)
+        switchback_targets::container::preflight::lost_paths(
+            it,
+            &prepared.desired.settings.accounts,
+        )
     });
     (preserved, lost)
 }

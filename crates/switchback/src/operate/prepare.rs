@@ -53,19 +53,14 @@ pub async fn prepare(
 ) -> Answer<Prepared> {
     let state = kept.state.clone();
     let target = connected.target();
-    let followed = followed(around.store, connected, request)?;
-    let mut observed = observe(&connected.engine, target, followed.as_deref(), state).await?;
-    let reference = match followed.or_else(|| of_container(&observed)) {
-        Some(text) => Some(text.parse::<Reference>()?),
-        None => None,
-    };
+    let (reference, mut observed) = look(connected, request, target, state).await?;
     let mut warnings = Vec::new();
     let goal = match &request.goal {
         Wanted::Update { .. } => {
-            let reference = reference.as_ref().ok_or_else(|| {
-                not_found(connected)
-            })?;
-            Goal::Update(incoming(around, connected, &observed, reference, &mut warnings).await?)
+            let reference = reference.as_ref().ok_or_else(|| not_found(connected, &observed))?;
+            Goal::Update(Box::new(
+                incoming(around, connected, &observed, reference, &mut warnings).await?,
+            ))
         }
         Wanted::Rollback { to, with_data } => {
             observed.found.snapshots = snapshots(connected, observed.state.as_ref()).await?;
@@ -89,13 +84,15 @@ pub async fn prepare(
 pub(crate) async fn is_changed(store: &Store, connected: &Connected) -> Answer<bool> {
     let state = connected.kept().await?.state;
     let followed = connected.settings.image.clone();
-    let observed = observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
-    let Some(followed) = followed.or_else(|| of_container(&observed)) else { return Ok(false) };
+    let observed =
+        observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
+    let of_itself = || observed.target().and_then(|it| of_container(&it.inspect));
+    let Some(followed) = followed.or_else(of_itself) else { return Ok(false) };
     let desired = Desired {
         operation: "check".to_owned(),
         now: 0,
         settings: connected.settings.clone(),
-        goal: Goal::Update(as_it_is(&observed, &followed.parse()?)),
+        goal: Goal::Update(Box::new(as_it_is(&observed, &followed.parse()?))),
         key: HashKey::new(store.hash_key().as_bytes()),
         accept_loss: true,
     };
@@ -120,6 +117,7 @@ fn finish(
     };
     if let (Some(planned), Goal::Update(_)) = (&planned, &desired.goal) {
         refuse_rejected(around.store, connected, request, planned)?;
+        super::ports::refuse_taken(connected, observed.target())?;
     }
     let fingerprint = fingerprint(&observed, &desired);
     Ok(Prepared { observed, desired, planned, reference, fingerprint, warnings })
@@ -142,28 +140,46 @@ pub async fn again(
     finish(around, connected, request, observed, desired, reference, earlier.warnings.clone())
 }
 
-fn not_found(connected: &Connected) -> CommandError {
-    let message = format!("there is no container {} on this engine", connected.target());
+/// Looks at the target and at the image it follows: what is configured, else what the container was
+/// made from; or what a person names, which may be a tag of that.
+async fn look(
+    connected: &Connected,
+    request: &Request,
+    target: &str,
+    state: Option<TargetState>,
+) -> Answer<(Option<Reference>, Observed)> {
+    let configured = connected.settings.image.clone();
+    let followed = match configured {
+        Some(configured) => Some(configured),
+        None => connected.engine.container(target).await?.and_then(|it| of_container(&it)),
+    };
+    let wanted = match &request.goal {
+        Wanted::Update { to: Some(to) } => Some(named(to, followed.as_deref())),
+        Wanted::Update { to: None } | Wanted::Rollback { .. } => followed,
+    };
+    let reference = wanted.map(|it| it.parse::<Reference>()).transpose()?;
+    // Asked for by the same words as in the look under the lease, or the plans would differ.
+    let familiar = reference.as_ref().map(Reference::familiar);
+    let observed = observe(&connected.engine, target, familiar.as_deref(), state).await?;
+    Ok((reference, observed))
+}
+
+fn not_found(connected: &Connected, observed: &Observed) -> CommandError {
+    let target = connected.target();
+    if observed.target().is_some() {
+        let message =
+            format!("{target} was made from an image without a name: nothing can be followed");
+        return CommandError::new("not_found", message).hint(format!(
+            "switchback config set deployment.{}.image REPOSITORY:TAG",
+            connected.name
+        ));
+    }
+    let message = format!("there is no container {target} on this engine");
     CommandError::new("not_found", message).hint("docker ps --all")
 }
 
-/// What is followed: `--to`, what an earlier `--to` holds, or the configuration.
-fn followed(store: &Store, connected: &Connected, request: &Request) -> Answer<Option<String>> {
-    let configured = connected.settings.image.clone();
-    match &request.goal {
-        Wanted::Update { to: Some(to) } => {
-            Ok(Some(named(to, configured.as_deref().or(Some(to)))))
-        }
-        Wanted::Update { to: None } => Ok(configured),
-        Wanted::Rollback { .. } => {
-            let _hold = store.hold(&connected.name)?;
-            Ok(configured)
-        }
-    }
-}
-
 /// `--to` takes a whole reference, a tag, or a digest of the followed repository.
-fn named(to: &str, followed: Option<&str>) -> String {
+pub(crate) fn named(to: &str, followed: Option<&str>) -> String {
     let repository = followed.and_then(|it| it.parse::<Reference>().ok());
     let Some(repository) = repository.map(|it| it.familiar_name()) else { return to.to_owned() };
     if to.starts_with("sha256:") {
@@ -176,8 +192,8 @@ fn named(to: &str, followed: Option<&str>) -> String {
 }
 
 /// An adopted container follows the reference that it was made from, less the digest.
-fn of_container(observed: &Observed) -> Option<String> {
-    followed_by_itself(observed.target()?.image_reference())
+fn of_container(inspect: &Value) -> Option<String> {
+    followed_by_itself(inspect["Config"]["Image"].as_str()?)
 }
 
 async fn incoming(
@@ -199,10 +215,13 @@ async fn incoming(
         Detection::UpToDate => Ok(as_it_is(observed, reference)),
         Detection::Unknown { reason: UnknownReason::Pinned } => {
             let name = reference.familiar();
-            warnings.push(format!("{name} names one fixed version: nothing newer can appear under it"));
+            warnings
+                .push(format!("{name} names one fixed version: nothing newer can appear under it"));
             Ok(as_it_is(observed, reference))
         }
-        Detection::Newer { digest } => newer(around, connected, observed, reference, Some(&digest)).await,
+        Detection::Newer { digest } => {
+            newer(around, connected, observed, reference, Some(&digest)).await
+        }
         Detection::NeedsResolve | Detection::Unknown { .. } if head.is_err() => match head {
             Err(error) => Err(error.into()),
             Ok(_) => Ok(as_it_is(observed, reference)),
@@ -272,7 +291,8 @@ async fn snapshots(connected: &Connected, state: Option<&TargetState>) -> Answer
     let mut found = Vec::new();
     for release in state.into_iter().flat_map(|it| &it.releases) {
         if let Some(snapshot) = &release.release.snapshot
-            && keeper::has_snapshot(&connected.engine, connected.target(), &snapshot.operation).await?
+            && keeper::has_snapshot(&connected.engine, connected.target(), &snapshot.operation)
+                .await?
         {
             found.push(snapshot.operation.clone());
         }
@@ -314,13 +334,22 @@ async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<B
 
 /// The gate of a deployment.
 pub fn gate(connected: &Connected) -> Answer<ContainerGate> {
-    let client = HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))?;
-    Ok(ContainerGate {
+    Ok(gate_with(connected, http_client()?))
+}
+
+/// What probes ask over HTTP with; one serves any number of gates.
+pub fn http_client() -> Answer<HttpClient> {
+    HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))
+}
+
+/// The gate of a deployment, with an HTTP client that others use too.
+pub fn gate_with(connected: &Connected, client: HttpClient) -> ContainerGate {
+    ContainerGate {
         engine: connected.engine.clone(),
         name: connected.target().to_owned(),
         health: connected.settings.health.clone(),
         client,
-    })
+    }
 }
 
 /// What was rejected is skipped until something newer exists or a person names it.

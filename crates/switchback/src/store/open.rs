@@ -127,7 +127,10 @@ fn fill(path: &Path, migrations: &[Migration]) -> Result<(), StoreError> {
         .and_then(|connection| use_log(&connection).map(|()| connection))
         .map_err(|error| explain(None, path, "create the store", error))?;
     fill_new(&connection, path, migrations)?;
-    // Closing the last connection moves everything into the one file that will get the name.
+    // Only the one file gets the name. Closing would empty the log into it too, but silently leave
+    // it where that fails.
+    let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    emptied.map_err(|error| explain(Some(&connection), path, "finish the new store", error))?;
     connection.close().map_err(|(connection, error)| {
         explain(Some(&connection), path, "finish the new store", error)
     })

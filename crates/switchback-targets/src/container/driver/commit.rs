@@ -77,7 +77,7 @@ impl ContainerDriver {
         let owner = self.setup.owner.clone();
         let deployment = self.setup.deployment.clone();
         let after = before.after(&commit.operation, running, previous, &commit.dropped);
-        self.write(STATE_FILE, &TargetState { owner, deployment, ..after }).await
+        self.write(STATE_FILE, &TargetState { deployment, owner, ..after }).await
     }
 
     /// What the container was made from: what we made it with, or what was recorded.

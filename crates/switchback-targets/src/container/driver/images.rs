@@ -41,13 +41,11 @@ impl ContainerDriver {
             }
         }
         // The word of a pull is not enough: the image has to be there.
-        match self.image_id(reference).await? {
-            Some(_) => Ok(()),
-            None => {
-                let reason = "the engine said that it did, but the image is not there";
-                Err(TargetError::failed("pull_failed", format!("pull {reference}"), reason))
-            }
+        if self.image_id(reference).await?.is_some() {
+            return Ok(());
         }
+        let reason = "the engine said that it did, but the image is not there";
+        Err(TargetError::failed("pull_failed", format!("pull {reference}"), reason))
     }
 
     async fn try_pull(&self, reference: &str) -> Result<(), EngineError> {

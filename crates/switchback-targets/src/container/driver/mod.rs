@@ -11,7 +11,13 @@ mod images;
 mod lifecycle;
 mod names;
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bollard::auth::DockerCredentials;
 use serde_json::Value;
@@ -66,6 +72,10 @@ pub struct ContainerDriver {
     /// Ids of containers that this transaction made, by temporary name.
     created: Mutex<HashMap<String, String>>,
     evidence: Mutex<Option<Evidence>>,
+    /// Whether the container that was taken down had ever been started, once that was seen.
+    has_run: Mutex<Option<bool>>,
+    /// Whether the snapshot is known to have been taken.
+    has_snapshot: AtomicBool,
 }
 
 /// What is kept of a version that was taken back.
@@ -86,6 +96,8 @@ impl ContainerDriver {
             predecessors: HashMap::new(),
             created: Mutex::default(),
             evidence: Mutex::default(),
+            has_run: Mutex::default(),
+            has_snapshot: AtomicBool::new(false),
         }
     }
 
@@ -178,8 +190,9 @@ impl Driver for ContainerDriver {
     async fn precheck(&self, change: &Change) -> Result<Before, TargetError> {
         use Change as C;
         match change {
-            C::PullImage { reference, .. } => self.image_before(reference).await,
-            C::KeepImage { reference, .. } => self.image_before(reference).await,
+            C::PullImage { reference, .. } | C::KeepImage { reference, .. } => {
+                self.image_before(reference).await
+            }
             C::MoveTag { reference, image, .. } => self.tag_before(reference, image).await,
             C::RemoveTag { reference } => self.tag_to_remove(reference).await,
             C::CreateContainer { name, .. } => self.create_before(name).await,
@@ -205,8 +218,9 @@ impl Driver for ContainerDriver {
         use Change as C;
         match change {
             C::PullImage { reference, .. } => self.pull(reference).await?,
-            C::KeepImage { image, reference, .. } => self.name_image(image, reference).await?,
-            C::MoveTag { reference, image, .. } => self.name_image(image, reference).await?,
+            C::KeepImage { image, reference, .. } | C::MoveTag { reference, image, .. } => {
+                self.name_image(image, reference).await?;
+            }
             C::RemoveTag { reference } => self.remove_image_name(reference).await?,
             C::CreateContainer { name, image, .. } => return self.create(name, image).await,
             C::CopyAccounts { from, to, users } => self.copy_accounts(from, to, users).await?,
@@ -225,7 +239,7 @@ impl Driver for ContainerDriver {
             C::StartContainer { subject, name } => self.start(subject, name).await?,
             C::PauseContainer { subject, name } => self.pause(subject, name, true).await?,
             C::RecordRelease { commit } => self.record(commit).await?,
-            C::RemoveContainer { id, name } => self.remove(id, name).await?,
+            C::RemoveContainer { id, name } => self.remove_parked(id, name).await?,
             C::RemoveSnapshot { operation } => self.remove_snapshot(operation).await?,
         }
         Ok(Receipt::default())
@@ -274,7 +288,6 @@ impl Driver for ContainerDriver {
             C::BackUpData { container, restore, .. } if receipt.is_some() => {
                 self.run_hook(container, restore, "restore data").await
             }
-            C::BackUpData { .. } => Ok(()),
             C::StopContainer { id, name, was, .. } => self.start_again(id, name, *was).await,
             C::SetRestartPolicy { subject, name, from, .. } => {
                 self.set_policy_back(subject, name, from).await
@@ -287,7 +300,7 @@ impl Driver for ContainerDriver {
             C::RecordRelease { commit } => self.record_back(&commit.operation).await,
             // The accounts went into a container that is removed, or that had them before; a
             // snapshot stays until the old version has passed its gate.
-            C::CopyAccounts { .. } | C::TakeSnapshot { .. } => Ok(()),
+            C::CopyAccounts { .. } | C::TakeSnapshot { .. } | C::BackUpData { .. } => Ok(()),
             C::RemoveContainer { .. } | C::RemoveTag { .. } | C::RemoveSnapshot { .. } => {
                 Err(TargetError::failed("internal", format!("{change}"), "it cannot be taken back"))
             }
@@ -295,6 +308,9 @@ impl Driver for ContainerDriver {
     }
 
     fn recall(&self, change: &Change, receipt: &Receipt) {
+        if matches!(change, Change::TakeSnapshot { .. }) {
+            self.has_snapshot.store(true, Ordering::SeqCst);
+        }
         if let (Change::CreateContainer { name, .. }, Some(id)) = (change, &receipt.container)
             && let Ok(mut created) = self.created.lock()
         {

@@ -250,7 +250,7 @@ impl Planner<'_> {
     fn specifications(&self) -> HashMap<String, Specification> {
         let mut all = HashMap::new();
         if let Incoming::New { specification, .. } = &self.incoming {
-            all.insert(self.temporary(&self.at.name), specification.clone());
+            all.insert(self.temporary(&self.at.name), (**specification).clone());
         }
         for dependent in self.at.members.iter().skip(1) {
             let specification = incoming::as_it_runs(self.at, dependent);
@@ -300,6 +300,20 @@ fn deadline(health: &HealthSettings, body: &serde_json::Value, image: &serde_jso
     let (interval, timeout) = (ms("Interval", 30_000), ms("Timeout", 30_000));
     let retries = check("Retries").unwrap_or(3);
     asked.max(ms("StartPeriod", 0) + retries * (interval + timeout) + interval)
+}
+
+/// How a container that runs is held to the gate of an update, with nothing to compare it with.
+pub fn gate_of_running(health: &HealthSettings, target: &Member) -> GatePolicy {
+    let is_one_shot = target.doing() == Doing::OneShot;
+    GatePolicy {
+        interval: health.interval_ms,
+        patience: health.timeout_ms + 1_000,
+        streak: usize::try_from(health.healthy_streak).unwrap_or(1).max(1),
+        deadline: deadline(health, &target.inspect["Config"], &target.image["Config"]),
+        window: health.min_healthy_time_ms,
+        expect: Expectation { one_shot: is_one_shot, ..Expectation::default() },
+        baseline: None,
+    }
 }
 
 /// The repository of our names for a container's images; their tags begin with the operation's id.

@@ -64,7 +64,7 @@ impl Planner<'_> {
         let members = &self.at.members;
         steps.extend(self.backup());
         for member in members.iter().rev() {
-            steps.extend(self.stop(member));
+            steps.extend(stop(member));
         }
         let is_touched = self.takes_snapshot() || self.wanted_snapshot().is_some();
         if self.takes_snapshot() {
@@ -100,15 +100,6 @@ impl Planner<'_> {
             container: target.id().to_owned(),
             command: backup.argv(),
             restore: restore.argv(),
-        })
-    }
-
-    fn stop(&self, member: &Member) -> Option<Change> {
-        Some(Change::StopContainer {
-            id: member.id().to_owned(),
-            name: member.name().to_owned(),
-            timeout_s: member.stop_timeout_s(),
-            was: member.was()?,
         })
     }
 
@@ -175,6 +166,15 @@ impl Planner<'_> {
         steps.push(Change::RecordRelease { commit: Box::new(commit.clone()) });
         steps
     }
+}
+
+fn stop(member: &Member) -> Option<Change> {
+    Some(Change::StopContainer {
+        id: member.id().to_owned(),
+        name: member.name().to_owned(),
+        timeout_s: member.stop_timeout_s(),
+        was: member.was()?,
+    })
 }
 
 /// A name that can be pointed elsewhere: not an id and not a digest.

@@ -96,16 +96,28 @@ fn after_a_crash_on_a_full_disk_the_store_opens_with_the_reserve() {
 }
 
 #[test]
-fn no_half_store_is_made_on_a_full_disk() {
-    let disk = SmallDisk::new(256);
+fn however_little_space_is_left_no_half_store_is_made() {
+    let disk = SmallDisk::new(1_024);
     let state = disk.path().join("state");
-    std::fs::create_dir(&state).unwrap();
-    let filler = disk.fill();
+    let filler = disk.path().join("filler");
+    let mut made = 0;
 
-    let error = Store::open(&state, Mode::Create).unwrap_err();
-    assert_eq!(error.code(), "no_space", "{error:?}");
-    assert_eq!(names_in(&state), [""; 0]);
-
-    std::fs::remove_file(filler).unwrap();
-    drop(Store::open(&state, Mode::Create).unwrap());
+    for filler_kib in (0..=1_024).step_by(8) {
+        std::fs::create_dir(&state).unwrap();
+        // Where the disk ends before the filler does, it is as full as it gets.
+        drop(std::fs::write(&filler, vec![1; filler_kib * 1_024]));
+        match Store::open(&state, Mode::Create) {
+            Ok(store) => made += u32::from(store.open_operations().unwrap().is_empty()),
+            Err(error) => assert_eq!(error.code(), "no_space", "{error:?}"),
+        }
+        std::fs::remove_file(&filler).unwrap();
+        if state.join("switchback.db").exists() {
+            let store = Store::open(&state, Mode::Create).unwrap();
+            store.begin(&update("a1", 1)).unwrap();
+        } else {
+            assert_eq!(names_in(&state), [""; 0]);
+        }
+        std::fs::remove_dir_all(&state).unwrap();
+    }
+    assert!((1..128).contains(&made), "{made}");
 }
