@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod checking;
 mod failing;
 mod rollback;
+mod taking;
 mod updating;
