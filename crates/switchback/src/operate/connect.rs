@@ -63,7 +63,7 @@ pub(crate) fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
 }
 
 /// Where the engine of a deployment is.
-pub fn location(deployment: &Deployment) -> Answer<EngineLocation> {
+pub(crate) fn location(deployment: &Deployment) -> Answer<EngineLocation> {
     Ok(locate(deployment.engine.as_deref(), |key| std::env::var(key).ok())?)
 }
 

@@ -59,6 +59,10 @@ pub async fn prepare(
         Some(text) => Some(text.parse::<Reference>()?),
         None => None,
     };
+    // What the name stands for here is part of the plan, also where the container gave the name.
+    if let (Some(reference), None) = (&reference, &observed.local_image) {
+        observed.local_image = connected.engine.image(&reference.familiar()).await?;
+    }
     let mut warnings = Vec::new();
     let goal = match &request.goal {
         Wanted::Update { .. } => {
