@@ -31,6 +31,11 @@ pub fn target_folder(target: &str) -> String {
     format!("{}/targets/{target}", image::STORE_PATH)
 }
 
+/// The folder of all snapshots of a target, as the keepers see it.
+pub fn snapshots_folder(target: &str) -> String {
+    format!("{}/snapshots/{target}", image::STORE_PATH)
+}
+
 /// The folder of one snapshot, as the keepers see it.
 pub fn snapshot_folder(target: &str, operation: &str) -> String {
     format!("{}/snapshots/{target}/{operation}", image::STORE_PATH)
@@ -63,6 +68,21 @@ async fn ensure_image(engine: &EngineClient) -> Result<(), EngineError> {
     }
     let (tar, command) = (image::image_tar(), vec![image::PROGRAM_PATH.to_owned()]);
     engine.import(&ImportedImage { reference, tar, command }).await
+}
+
+/// Whether nothing is managed on the engine any more: no record, no snapshot, and no lease.
+pub async fn is_idle(engine: &EngineClient) -> Result<bool, programs::KeeperError> {
+    let is_lease = |it: &Value| it["Labels"][ROLE_LABEL] == json!("lease");
+    if engine.containers().await?.iter().any(is_lease) {
+        return Ok(false);
+    }
+    for folder in ["targets", "snapshots"] {
+        let path = format!("{}/{folder}", image::STORE_PATH);
+        if !programs::list(engine, ANCHOR, &path).await?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Removes the anchor, the volume and our image, once nothing is managed on the engine any more.

@@ -199,11 +199,11 @@ fn finished(output: ExecOutput) -> Result<String, KeeperError> {
     let line = output.stderr.lines().rev().find_map(|it| serde_json::from_str::<Value>(it).ok());
     let error = line.map_or(Value::Null, |it| it["error"].clone());
     let word = |key: &str| error[key].as_str().map(str::to_owned);
-    Err(KeeperError::Failed {
-        what: word("what").unwrap_or_else(|| output.last_words()),
-        path: word("path").unwrap_or_default(),
-        exit: output.code,
-    })
+    let what = match (word("what"), word("message")) {
+        (Some(what), Some(message)) => format!("{what}: {message}"),
+        (what, _) => what.unwrap_or_else(|| output.last_words()),
+    };
+    Err(KeeperError::Failed { what, path: word("path").unwrap_or_default(), exit: output.code })
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ mod completions;
 mod config;
 mod consent;
 mod follow;
+mod forget;
 mod found;
+mod gc;
 mod health;
 mod history;
 mod init;
@@ -31,6 +33,8 @@ async fn dispatch(context: &Context, command: Command) -> Answer<ExitCode> {
     match command {
         Command::Init(args) => init::init(context, args).await,
         Command::Adopt(args) => adopt::adopt(context, args).await,
+        Command::Forget(args) => forget::forget(context, args).await,
+        Command::Gc(args) => gc::gc(context, args).await,
         Command::Config(command) => config::config(context, command),
         Command::Check(args) => check::check(context, args).await,
         Command::Plan(args) => update::plan(context, args).await,
@@ -45,7 +49,6 @@ async fn dispatch(context: &Context, command: Command) -> Answer<ExitCode> {
         Command::Health(args) => health::health(context, args).await,
         Command::Completions(args) => completions::completions(context, &args),
         Command::Man => man::man(context),
-        _ => Err(CommandError::new("usage", "not yet")),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 use switchback_core::{
-    Clock as _, HealthGate as _, Interrupt, Reporter, Sample, Seen, Verdict,
+    Clock as _, GatePolicy, HealthGate as _, Interrupt, Reporter, Sample, Seen, Verdict,
     event::{EventKind, PhaseName},
     gate::Judged,
 };
 use switchback_targets::{
-    container::{gate::ContainerGate, members::Member, plan::gate_of_running},
+    container::{gate::ContainerGate, members::Doing, plan::gate_of_running},
     probe::HttpClient,
 };
 
@@ -93,13 +93,11 @@ pub(crate) async fn gate(
 }
 
 async fn judged(
-    connected: &Connected,
+    policy: &GatePolicy,
     gate: &ContainerGate,
-    member: &Member,
     reporter: &Reporter,
     interrupt: &Interrupt,
 ) -> Answer<Verdict> {
-    let policy = gate_of_running(&connected.settings.health, member);
     let limit = std::time::Duration::from_millis(policy.patience);
     let (begun, mut samples) = (WallClock.now(), Vec::new());
     loop {

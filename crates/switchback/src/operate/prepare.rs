@@ -53,6 +53,7 @@ pub async fn prepare(
 ) -> Answer<Prepared> {
     let state = kept.state.clone();
     let target = connected.target();
+<<<<<<< HEAD
     let followed = followed(around.store, connected, request)?;
     let mut observed = observe(&connected.engine, target, followed.as_deref(), state).await?;
     let reference = match followed.or_else(|| of_container(&observed)) {
@@ -63,12 +64,16 @@ pub async fn prepare(
     if let (Some(reference), None) = (&reference, &observed.local_image) {
         observed.local_image = connected.engine.image(&reference.familiar()).await?;
     }
+=======
+    let (reference, mut observed) = look(connected, request, target, state).await?;
+>>>>>>> main
     let mut warnings = Vec::new();
     let goal = match &request.goal {
         Wanted::Update { .. } => {
-            let reference = reference.as_ref().ok_or_else(|| not_found(connected))?;
-            let image = incoming(around, connected, &observed, reference, &mut warnings).await?;
-            Goal::Update(Box::new(image))
+            let reference = reference.as_ref().ok_or_else(|| not_found(connected, &observed))?;
+            Goal::Update(Box::new(
+                incoming(around, connected, &observed, reference, &mut warnings).await?,
+            ))
         }
         Wanted::Rollback { to, with_data } => {
             observed.found.snapshots = snapshots(connected, observed.state.as_ref()).await?;
@@ -94,7 +99,8 @@ pub(crate) async fn is_changed(store: &Store, connected: &Connected) -> Answer<b
     let followed = connected.settings.image.clone();
     let observed =
         observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
-    let Some(followed) = followed.or_else(|| of_container(&observed)) else { return Ok(false) };
+    let of_itself = || observed.target().and_then(|it| of_container(&it.inspect));
+    let Some(followed) = followed.or_else(of_itself) else { return Ok(false) };
     let desired = Desired {
         operation: "check".to_owned(),
         now: 0,
@@ -124,6 +130,7 @@ fn finish(
     };
     if let (Some(planned), Goal::Update(_)) = (&planned, &desired.goal) {
         refuse_rejected(around.store, connected, request, planned)?;
+        super::ports::refuse_taken(connected, observed.target())?;
     }
     let fingerprint = fingerprint(&observed, &desired);
     Ok(Prepared { observed, desired, planned, reference, fingerprint, warnings })
@@ -146,22 +153,42 @@ pub async fn again(
     finish(around, connected, request, observed, desired, reference, earlier.warnings.clone())
 }
 
-fn not_found(connected: &Connected) -> CommandError {
-    let message = format!("there is no container {} on this engine", connected.target());
-    CommandError::new("not_found", message).hint("docker ps --all")
+/// Looks at the target and at the image it follows: what is configured, else what the container was
+/// made from; or what a person names, which may be a tag of that.
+async fn look(
+    connected: &Connected,
+    request: &Request,
+    target: &str,
+    state: Option<TargetState>,
+) -> Answer<(Option<Reference>, Observed)> {
+    let configured = connected.settings.image.clone();
+    let followed = match configured {
+        Some(configured) => Some(configured),
+        None => connected.engine.container(target).await?.and_then(|it| of_container(&it)),
+    };
+    let wanted = match &request.goal {
+        Wanted::Update { to: Some(to) } => Some(named(to, followed.as_deref())),
+        Wanted::Update { to: None } | Wanted::Rollback { .. } => followed,
+    };
+    let reference = wanted.map(|it| it.parse::<Reference>()).transpose()?;
+    // Asked for by the same words as in the look under the lease, or the plans would differ.
+    let familiar = reference.as_ref().map(Reference::familiar);
+    let observed = observe(&connected.engine, target, familiar.as_deref(), state).await?;
+    Ok((reference, observed))
 }
 
-/// What is followed: `--to`, what an earlier `--to` holds, or the configuration.
-fn followed(store: &Store, connected: &Connected, request: &Request) -> Answer<Option<String>> {
-    let configured = connected.settings.image.clone();
-    match &request.goal {
-        Wanted::Update { to: Some(to) } => Ok(Some(named(to, configured.as_deref().or(Some(to))))),
-        Wanted::Update { to: None } => Ok(configured),
-        Wanted::Rollback { .. } => {
-            let _hold = store.hold(&connected.name)?;
-            Ok(configured)
-        }
+fn not_found(connected: &Connected, observed: &Observed) -> CommandError {
+    let target = connected.target();
+    if observed.target().is_some() {
+        let message =
+            format!("{target} was made from an image without a name: nothing can be followed");
+        return CommandError::new("not_found", message).hint(format!(
+            "switchback config set deployment.{}.image REPOSITORY:TAG",
+            connected.name
+        ));
     }
+    let message = format!("there is no container {target} on this engine");
+    CommandError::new("not_found", message).hint("docker ps --all")
 }
 
 /// `--to` takes a whole reference, a tag, or a digest of the followed repository.
@@ -178,8 +205,8 @@ pub(crate) fn named(to: &str, followed: Option<&str>) -> String {
 }
 
 /// An adopted container follows the reference that it was made from, less the digest.
-fn of_container(observed: &Observed) -> Option<String> {
-    followed_by_itself(observed.target()?.image_reference())
+fn of_container(inspect: &Value) -> Option<String> {
+    followed_by_itself(inspect["Config"]["Image"].as_str()?)
 }
 
 async fn incoming(

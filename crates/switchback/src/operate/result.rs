@@ -91,7 +91,11 @@ pub fn document(facts: &Facts<'_>) -> Value {
     let seconds = |milliseconds: u64| json!(milliseconds as f64 / 1000.0);
     put("duration_seconds", seconds(facts.span.1.saturating_sub(facts.span.0)));
     put("downtime_seconds", seconds(facts.downtime_ms));
-    put("warnings", json!(facts.warnings));
+    let mut warnings = facts.warnings.clone();
+    if is_accepted {
+        warnings.push("what runs now was accepted; nothing was finished or undone".to_owned());
+    }
+    put("warnings", json!(warnings));
     put("url", json!(facts.url.as_ref().filter(|_| outcome == "committed")));
     put("error", error);
     Value::Object(object)

@@ -239,7 +239,7 @@ impl Driver for ContainerDriver {
             C::StartContainer { subject, name } => self.start(subject, name).await?,
             C::PauseContainer { subject, name } => self.pause(subject, name, true).await?,
             C::RecordRelease { commit } => self.record(commit).await?,
-            C::RemoveContainer { id, name } => self.remove(id, name).await?,
+            C::RemoveContainer { id, name } => self.remove_parked(id, name).await?,
             C::RemoveSnapshot { operation } => self.remove_snapshot(operation).await?,
         }
         Ok(Receipt::default())

@@ -103,7 +103,7 @@ impl Planner<'_> {
 
     /// The name of ours for an image that this operation keeps.
     fn keep(&self, which: &str) -> String {
-        format!("switchback-keep/{}:{}-{which}", image_name(&self.at.name), self.to.operation)
+        format!("{}:{}-{which}", keep_repository(&self.at.name), self.to.operation)
     }
 
     fn release(&self) -> Release {
@@ -314,6 +314,11 @@ pub fn gate_of_running(health: &HealthSettings, target: &Member) -> GatePolicy {
         expect: Expectation { one_shot: is_one_shot, ..Expectation::default() },
         baseline: None,
     }
+}
+
+/// The repository of our names for a container's images; their tags begin with the operation's id.
+pub fn keep_repository(container: &str) -> String {
+    format!("switchback-keep/{}", image_name(container))
 }
 
 /// A container's name as part of an image's name, which has no capitals.

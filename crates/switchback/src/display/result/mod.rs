@@ -3,6 +3,7 @@
 
 mod check;
 mod facts;
+mod gc;
 mod health;
 mod history;
 mod init;
@@ -13,6 +14,7 @@ mod show;
 mod status;
 
 pub use check::check;
+pub use gc::gc;
 pub use health::health;
 pub use history::history;
 pub use init::init;
