@@ -53,20 +53,7 @@ pub async fn prepare(
 ) -> Answer<Prepared> {
     let state = kept.state.clone();
     let target = connected.target();
-<<<<<<< HEAD
-    let followed = followed(around.store, connected, request)?;
-    let mut observed = observe(&connected.engine, target, followed.as_deref(), state).await?;
-    let reference = match followed.or_else(|| of_container(&observed)) {
-        Some(text) => Some(text.parse::<Reference>()?),
-        None => None,
-    };
-    // What the name stands for here is part of the plan, also where the container gave the name.
-    if let (Some(reference), None) = (&reference, &observed.local_image) {
-        observed.local_image = connected.engine.image(&reference.familiar()).await?;
-    }
-=======
     let (reference, mut observed) = look(connected, request, target, state).await?;
->>>>>>> main
     let mut warnings = Vec::new();
     let goal = match &request.goal {
         Wanted::Update { .. } => {
