@@ -16,6 +16,4 @@ pub mod operate;
 pub mod printer;
 pub mod store;
 
-pub use library::{
-    Service, UpdateResult, has_previous_image, rollback_image, update_image,
-};
+pub use library::{Service, UpdateResult, has_previous_image, rollback_image, update_image};

@@ -174,7 +174,9 @@ async fn run(
 }
 
 fn outcome(result: Value) -> Result<UpdateResult, CommandError> {
-    let word = |pointer: &str| result.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let word = |pointer: &str| {
+        result.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
     let reason = word("/error/message");
     match result["outcome"].as_str() {
         Some("committed") => Ok(UpdateResult::Success(Box::new(result))),
@@ -200,11 +202,15 @@ mod tests {
     #[test]
     fn only_what_was_committed_is_a_success() {
         let of = |word: &str| {
-            outcome(json!({"outcome": word, "error": {"code": "gate_failed", "message": "it ended"}}))
+            outcome(
+                json!({"outcome": word, "error": {"code": "gate_failed", "message": "it ended"}}),
+            )
         };
         assert!(matches!(of("committed"), Ok(UpdateResult::Success(_))));
         assert_eq!(of("up_to_date"), Ok(UpdateResult::AlreadyLatest));
-        assert!(matches!(of("rolled_back"), Ok(UpdateResult::RolledBack { reason, .. }) if reason == "it ended"));
+        assert!(
+            matches!(of("rolled_back"), Ok(UpdateResult::RolledBack { reason, .. }) if reason == "it ended")
+        );
         assert!(matches!(of("stuck"), Ok(UpdateResult::Stuck { .. })));
         assert_eq!(of("failed").unwrap_err().code, "gate_failed");
         assert!(of("a word of a later version").is_err());

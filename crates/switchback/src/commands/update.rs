@@ -48,7 +48,12 @@ pub(super) async fn update(context: &Context, args: UpdateArgs) -> Answer<ExitCo
             Some(reason) => skipped_result(&deployment.name, &reason),
             None => one(context, &store, deployment, &request).await,
         };
-        results.push(if args.all { or_skipped(result) } else { result });
+        let is_passed_by = args.all && result["error"]["code"] == "quarantined";
+        let result = match result["error"]["message"].as_str().filter(|_| is_passed_by) {
+            Some(reason) => skipped_result(&deployment.name, reason),
+            None => result,
+        };
+        results.push(result);
     }
     finish(context, results, args.all || chosen.len() > 1)
 }
@@ -237,15 +242,6 @@ fn passed_by(store: &crate::store::Store, deployment: &Deployment) -> Answer<Opt
         return Ok(Some(format!("held at {reference}")));
     }
     Ok(None)
-}
-
-/// A version that was rejected is passed by as well; that shows only once it is looked up.
-fn or_skipped(result: Value) -> Value {
-    let word = |pointer: &str| result.pointer(pointer).and_then(Value::as_str);
-    match (word("/deployment"), word("/error/code"), word("/error/message")) {
-        (Some(name), Some("quarantined"), Some(message)) => skipped_result(name, message),
-        _ => result,
-    }
 }
 
 fn refuse_off(deployment: &Deployment) -> Answer<Option<String>> {

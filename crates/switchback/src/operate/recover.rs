@@ -58,9 +58,14 @@ pub async fn find(
         let is_theirs = kept.operation.as_ref().is_some_and(|it| *it != ours.begun.id);
         let was_finished_elsewhere =
             kept.operation.as_ref() == Some(&ours.begun.id) && is_closed(&kept.journal);
-        if !(is_theirs || was_finished_elsewhere || is_alive(ours.begun.pid)) {
+        let is_over = is_theirs || was_finished_elsewhere;
+        if !is_alive(ours.begun.pid) {
             let operation = ours.begun.id;
-            return Ok(Some(Interrupted { operation, records, is_foreign: false, held }));
+            if !is_over {
+                return Ok(Some(Interrupted { operation, records, is_foreign: false, held }));
+            }
+            // Whoever has written to the target since has brought it to an end.
+            super::drive::over_elsewhere(around, &operation)?;
         }
     }
     let is_open = !kept.journal.is_empty() && !is_closed(&kept.journal);

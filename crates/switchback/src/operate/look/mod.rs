@@ -110,12 +110,7 @@ impl<'a> Looker<'a> {
         stream::iter(members).map(one).buffer_unordered(CONTAINERS_AT_ONCE).collect().await
     }
 
-    async fn one(
-        &self,
-        view: &EngineView,
-        deployment: &Deployment,
-        scope: Scope,
-    ) -> Answer<Value> {
+    async fn one(&self, view: &EngineView, deployment: &Deployment, scope: Scope) -> Answer<Value> {
         let connected = Connected {
             name: deployment.name.clone(),
             settings: settings(deployment)?,
