@@ -47,11 +47,13 @@ impl Interrupt {
         Self(watch::channel(false).1)
     }
 
-    fn is_asked(&self) -> bool {
+    /// Whether somebody has asked us to stop.
+    pub fn is_asked(&self) -> bool {
         *self.0.borrow()
     }
 
-    async fn asked(&self) {
+    /// Returns once somebody asks us to stop.
+    pub async fn asked(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|it| *it).await.is_err() {
             std::future::pending::<()>().await; // Whoever could have asked is gone.

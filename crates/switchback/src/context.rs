@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     cli::{Global, OutputFormat},
-    config::{Config, Deployment, Location, RealWorld, locate},
+    config::{self, Config, Deployment, Location, RealWorld, locate},
     error::CommandError,
     exit_code::ExitCode,
     notice,
@@ -22,9 +22,6 @@ use crate::{
     printer::{Colors, Output, Printer, Wishes},
     store::{Mode, Store},
 };
-
-/// How often the registry is asked for a newer Switchback: once a week.
-const NOTICE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 60 * 60);
 
 /// An operation is under way, which a first signal takes back.
 static BUSY: AtomicBool = AtomicBool::new(false);
@@ -75,6 +72,8 @@ pub struct Context {
     /// Asks us to stop.
     pub interrupt: Interrupt,
     registry: OnceLock<Client>,
+    /// How often the registry may be asked for a newer Switchback, once the configuration was read.
+    notice_interval: OnceLock<Option<std::time::Duration>>,
 }
 
 impl Context {
@@ -88,7 +87,13 @@ impl Context {
         let colors = if global.no_color { Colors::Never } else { Colors::Auto };
         let wishes = Wishes { output, quiet: global.quiet, verbose: global.verbose, colors };
         let printer = Printer::standard(wishes);
-        Self { global, printer, interrupt, registry: OnceLock::new() }
+        Self {
+            global,
+            printer,
+            interrupt,
+            registry: OnceLock::new(),
+            notice_interval: OnceLock::new(),
+        }
     }
 
     /// Where the configuration is.
@@ -99,14 +104,21 @@ impl Context {
     /// The configuration; its warnings are printed.
     pub(crate) fn config(&self) -> Answer<Config> {
         let config = Config::load(&self.location()?, &RealWorld)?;
+        let interval = config.notice_interval_ms.map(std::time::Duration::from_millis);
+        let _known = self.notice_interval.set(interval);
         for warning in &config.warnings {
-            let line = format!(
-                "{}: {}   (to fix, run: {})",
-                warning.field, warning.message, warning.fix_command
-            );
-            self.printer.warning(&line);
+            self.warn(warning);
         }
         Ok(config)
+    }
+
+    /// Prints what is allowed in a configuration and probably not meant.
+    pub(crate) fn warn(&self, warning: &config::Warning) {
+        let line = format!(
+            "{}: {}   (to fix, run: {})",
+            warning.field, warning.message, warning.fix_command
+        );
+        self.printer.warning(&line);
     }
 
     /// The store's folder.
@@ -162,8 +174,22 @@ impl Context {
 
     /// Tells of a newer Switchback, at the end of a command and only to people.
     pub fn say_notice(&self) {
-        let reasons = notice::Reasons::of_this_process(self.printer.welcomes_notices(), true);
-        let setting = notice::Setting::of_this_process(NOTICE_INTERVAL);
+        if !self.printer.welcomes_notices() {
+            return;
+        }
+        // Also a command that needs no configuration keeps to what is said there.
+        let interval = match self.notice_interval.get() {
+            Some(known) => *known,
+            None => self
+                .location()
+                .ok()
+                .and_then(|it| Config::load(&it, &RealWorld).ok())
+                .map_or(Some(notice::INTERVAL_DEFAULT), |it| {
+                    it.notice_interval_ms.map(std::time::Duration::from_millis)
+                }),
+        };
+        let reasons = notice::Reasons::of_this_process(true, interval.is_some());
+        let setting = notice::Setting::of_this_process(interval.unwrap_or_default());
         if let Some(text) = notice::at_end(reasons, &setting, crate::operate::now()) {
             self.printer.note(&text);
         }

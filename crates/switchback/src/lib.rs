@@ -10,7 +10,12 @@ pub mod context;
 pub mod display;
 pub mod error;
 pub mod exit_code;
+mod library;
 pub mod notice;
 pub mod operate;
 pub mod printer;
 pub mod store;
+
+pub use library::{
+    Service, UpdateResult, has_previous_image, rollback_image, update_image,
+};

@@ -164,6 +164,11 @@ impl Printer {
         }
     }
 
+    /// Prints what another program reads as it is, whatever the form of the output.
+    pub fn script(&self, text: &str) -> io::Result<()> {
+        self.stdout.write(text)
+    }
+
     /// Prints what became of operations. With `--quiet` a success has no words, so that a timer
     /// which mails whatever was said mails nothing.
     pub fn operation(&self, document: &Value) -> io::Result<()> {
@@ -205,9 +210,12 @@ impl Printer {
 
     /// Colours the first word of a text, which says the same without the colour.
     fn emphasize(&self, text: &str, word: &str, style: console::Style) -> String {
-        match text.strip_prefix(word) {
+        // The report about a configuration begins with an empty line.
+        let text_begins = text.trim_start_matches('\n');
+        let gap = &text[..text.len() - text_begins.len()];
+        match text_begins.strip_prefix(word) {
             Some(rest) if self.escapes() => {
-                format!("{}{rest}", style.force_styling(true).apply_to(word))
+                format!("{gap}{}{rest}", style.force_styling(true).apply_to(word))
             }
             _ => text.to_owned(),
         }

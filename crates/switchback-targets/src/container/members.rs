@@ -104,6 +104,12 @@ impl Member {
         self.mounts().any(|it| it["Name"].as_str() == Some(name))
     }
 
+    /// Its volumes, writable or not, as (name, target).
+    pub fn data_volumes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let volumes = self.mounts().filter(|it| it["Type"] == "volume");
+        volumes.filter_map(|it| Some((it["Name"].as_str()?, it["Destination"].as_str()?)))
+    }
+
     fn mounts(&self) -> impl Iterator<Item = &Value> {
         self.inspect["Mounts"].as_array().into_iter().flatten()
     }

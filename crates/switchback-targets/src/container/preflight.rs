@@ -5,7 +5,7 @@ mod data;
 mod owners;
 mod ports;
 
-pub use self::data::lost_paths;
+pub use self::{data::lost_paths, owners::owner_of};
 use serde::Serialize;
 use serde_json::{Value, json};
 use switchback_core::PlanError;
@@ -136,16 +136,24 @@ fn architecture(at: &Observed, to: &Desired) -> Check {
     Check::failed("architecture", "preflight_failed", message)
 }
 
-/// The engine deletes such a container, and its anonymous volumes, the moment it stops.
+/// The engine deletes such a container, and its anonymous volumes, the moment it stops: there would
+/// be nothing to go back to, even where a declaration could make a new one.
 fn auto_remove(at: &Observed, to: &Desired) -> Check {
     let is_removed =
         at.target().is_some_and(|it| it.inspect["HostConfig"]["AutoRemove"] == json!(true));
-    if !is_removed || to.settings.run.is_some() {
+    if !is_removed {
         return Check::passed("auto_remove", "a stop does not delete the container");
     }
     let message = format!("{} was started with --rm: the engine deletes it when it stops", at.name);
-    Check::failed("auto_remove", "data_at_risk", message)
-        .hint("declare it: add [deployment.….run] to switchback.toml")
+    let hint = if to.settings.run.is_some() {
+        format!(
+            "docker stop {}   (it is gone then, with its anonymous volumes), and: switchback update {}",
+            at.name, to.settings.deployment
+        )
+    } else {
+        format!("declare it: add [deployment.{}.run] to switchback.toml", to.settings.deployment)
+    };
+    Check::failed("auto_remove", "data_at_risk", message).hint(hint)
 }
 
 /// A declared container that exists and differs before it was ever ours: nobody can tell which of

@@ -141,9 +141,11 @@ impl EngineClient {
         }
     }
 
-    /// The inspect of a container, by id or name.
+    /// The inspect of a container, by its whole id or its name. The engine also finds one by the
+    /// beginning of its id, so that `db` may be anybody's: such an answer counts as none.
     pub async fn container(&self, id: &str) -> Result<Option<Value>, EngineError> {
-        self.find(&format!("/containers/{}/json", encode(id))).await
+        let found = self.find(&format!("/containers/{}/json", encode(id))).await?;
+        found.map_or(Ok(None), |it| is_meant(it, id))
     }
 
     /// The inspect of an image, by id or reference.
@@ -158,6 +160,17 @@ impl EngineClient {
             other => Err(EngineError::Nonsense { what: "/containers/json", got: kind(&other) }),
         }
     }
+}
+
+/// An inspect, if it is the one of the container with that id or name.
+fn is_meant(found: Value, wanted: &str) -> Result<Option<Value>, EngineError> {
+    let id = found["Id"].as_str().unwrap_or_default();
+    if id.is_empty() {
+        return Err(EngineError::Nonsense { what: "an inspect", got: kind(&found) });
+    }
+    let name = found["Name"].as_str().unwrap_or_default();
+    let is_it = id == wanted || name.trim_start_matches('/') == wanted.trim_start_matches('/');
+    Ok(is_it.then_some(found))
 }
 
 /// Escapes a name or reference for a path. Slashes and colons of image references stay.
@@ -271,6 +284,15 @@ mod tests {
         let podman = json!({"Version": "4.9.3", "ApiVersion": "1.41",
             "Components": [{"Name": "Podman Engine"}]});
         assert!(settle(&podman).unwrap_err().to_string().contains("Podman 4.9.3"));
+    }
+
+    #[test]
+    fn a_container_is_never_found_by_the_beginning_of_its_id() {
+        let found = || json!({"Id": "db12f0", "Name": "/somebodys"});
+        assert_eq!(is_meant(found(), "db").unwrap(), None);
+        assert!(is_meant(found(), "db12f0").unwrap().is_some());
+        assert!(is_meant(found(), "somebodys").unwrap().is_some());
+        assert!(is_meant(Value::Null, "web").is_err());
     }
 
     #[test]

@@ -74,14 +74,27 @@ pub async fn remove(engine: &EngineClient, keeper: &str, path: &str) -> Result<(
     finished(output).map(drop)
 }
 
-/// The names in a folder below our volume.
+/// The names in a folder below our volume; none where there is no such folder.
 pub async fn list(
     engine: &EngineClient,
     keeper: &str,
     path: &str,
 ) -> Result<Vec<String>, KeeperError> {
-    let output = engine.exec(keeper, &words(&["list", path]), Input::Nothing, |_| {}).await?;
-    Ok(finished(output)?.lines().map(str::to_owned).collect())
+    let argv = words(&["list", path]);
+    let run = engine.exec(keeper, &argv, Input::Nothing, |_| {});
+    let output = tokio::time::timeout(SHORT, run).await;
+    let output =
+        output.map_err(|_| EngineError::TimedOut { what: format!("listing {path}") })??;
+    match finished(output) {
+        Ok(lines) => Ok(lines.lines().filter_map(name_in).collect()),
+        Err(KeeperError::Failed { what, .. }) if what.contains("No such file") => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The name of a line of a list. One that is no text is none that we gave.
+fn name_in(line: &str) -> Option<String> {
+    serde_json::from_str::<Value>(line).ok()?["name"].as_str().map(str::to_owned)
 }
 
 /// Copies data to a snapshot.
@@ -186,11 +199,11 @@ fn finished(output: ExecOutput) -> Result<String, KeeperError> {
     let line = output.stderr.lines().rev().find_map(|it| serde_json::from_str::<Value>(it).ok());
     let error = line.map_or(Value::Null, |it| it["error"].clone());
     let word = |key: &str| error[key].as_str().map(str::to_owned);
-    Err(KeeperError::Failed {
-        what: word("what").unwrap_or_else(|| output.last_words()),
-        path: word("path").unwrap_or_default(),
-        exit: output.code,
-    })
+    let what = match (word("what"), word("message")) {
+        (Some(what), Some(message)) => format!("{what}: {message}"),
+        (what, _) => what.unwrap_or_else(|| output.last_words()),
+    };
+    Err(KeeperError::Failed { what, path: word("path").unwrap_or_default(), exit: output.code })
 }
 
 #[cfg(test)]

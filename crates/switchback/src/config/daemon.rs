@@ -9,7 +9,7 @@ use switchback_targets::container::run::parse_duration_ms;
 use switchback_targets::container::settings::CommandLine;
 
 use super::deployment::{below, command_line, fault};
-use super::document::Node;
+use super::document::{Data, Node};
 use super::error::Fault;
 use super::fix::Fix;
 use super::validate::by_name;
@@ -67,6 +67,17 @@ impl std::fmt::Debug for Notify {
         };
         formatter.debug_struct("Notify").field("means", &means).field("on", &self.on).finish()
     }
+}
+
+/// `update_notice` and `update_notice_interval`: once a week unless somebody says otherwise.
+pub(crate) fn notice_interval_ms(root: &Node) -> Option<Millis> {
+    if root.get("update_notice").is_some_and(|it| it.data == Data::Boolean(false)) {
+        return None;
+    }
+    let interval = root.get("update_notice_interval").and_then(Node::text);
+    let week_ms = 7 * 24 * 60 * 60 * 1_000;
+    let interval_ms = interval.and_then(|it| parse_duration_ms(it).ok()).unwrap_or(week_ms);
+    (interval_ms > 0).then_some(interval_ms)
 }
 
 /// `[serve]`.

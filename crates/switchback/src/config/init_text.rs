@@ -118,14 +118,20 @@ fn block(container: &FoundContainer, names: &mut BTreeSet<String>) -> String {
         let _infallible = writeln!(
             text,
             "# published: {}; a probe that asks more than a connection:\n\
-             # health.http = \"http://127.0.0.1:PORT/health\"",
-            one_line(port)
+             # health.http = \"http://127.0.0.1:{}/health\"",
+            one_line(port),
+            one_line(published(port))
         );
     } else {
         text.push_str("# nothing proves a new version yet: health.exec = [\"…\"] would\n");
     }
     text.push('\n');
     text
+}
+
+/// The port of this machine in `127.0.0.1:8080:80`.
+fn published(port: &str) -> &str {
+    port.rsplit(':').nth(1).unwrap_or("PORT")
 }
 
 fn left_out_line(container: &FoundContainer) -> String {
@@ -205,7 +211,7 @@ mod tests {
              image = \"registry.example/acme/web:latest\"\n\
              updates = \"manual\"    # off | manual | auto\n\
              # published: 127.0.0.1:8080:80; a probe that asks more than a connection:\n\
-             # health.http = \"http://127.0.0.1:PORT/health\""
+             # health.http = \"http://127.0.0.1:8080/health\""
         );
     }
 

@@ -17,6 +17,14 @@ const PROJECTS: &[Kind] = &[Compose, Instance];
 const ROOT_ROWS: &[Row] = &[
     Row::new("state", Type::Path, "Folder of the database; one file, one store")
         .example("\"/var/lib/switchback\""),
+    Row::new("update_notice", Type::Boolean, "Whether people are told of a newer Switchback")
+        .default("true"),
+    Row::new(
+        "update_notice_interval",
+        Type::Duration,
+        "How often, at most, the registry is asked for a newer Switchback; 0: never",
+    )
+    .default("\"168h\""),
     Row::new("deployment", Type::MapOf(&DEPLOYMENT), "What is updated, each under its name"),
     Row::new("template", Type::MapOf(&TEMPLATE), "What several deployments share"),
     Row::new("fleet", Type::MapOf(&FLEET), "One template on many hosts"),

@@ -16,6 +16,11 @@ pub(crate) fn masked(text: &str) -> Result<String, TomlError> {
     Ok(document.to_string())
 }
 
+/// The values of a file, for programs; `${VAR}` stays as it is written.
+pub(crate) fn as_json(text: &str) -> Result<serde_json::Value, TomlError> {
+    Ok(super::document::parse(text)?.to_json())
+}
+
 /// Masks one value that stands at a path.
 pub(crate) fn mask_item(path: &mut Vec<String>, item: &mut Item) {
     if let Some(table) = item.as_table_like_mut() {

@@ -44,7 +44,7 @@ pub(crate) use fix::Fix;
 pub(crate) use fleet::Fleet;
 pub(crate) use init_text::{FoundContainer, init_text, merge_found};
 pub(crate) use locate::{Location, RealWorld, Surroundings, locate, place_for_new};
-pub(crate) use mask::{MASK, mask_url, masked};
+pub(crate) use mask::{MASK, as_json, mask_url, masked};
 pub(crate) use schema::schema;
 pub(crate) use table::Kind;
 pub(crate) use validate::{PortUse, port_in_use};
@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) location: Location,
     /// Folder of the database, if the file names one.
     pub(crate) state: Option<PathBuf>,
+    /// How long the answer about a newer Switchback is good for; none where nobody wants to know.
+    pub(crate) notice_interval_ms: Option<switchback_core::Millis>,
     /// What is updated, by name.
     pub(crate) deployments: BTreeMap<String, Deployment>,
     /// Fleets, by name.
@@ -120,6 +122,7 @@ impl Config {
         Ok(Self {
             location: location.clone(),
             state: root.get("state").and_then(Node::text).map(PathBuf::from),
+            notice_interval_ms: daemon::notice_interval_ms(&root),
             deployments: built.into_iter().map(|(made, _)| (made.name.clone(), made)).collect(),
             fleets,
             serve: daemon::serve(&root)?,

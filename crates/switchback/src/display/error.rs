@@ -9,8 +9,9 @@ use super::text::{self, AddLine as _};
 /// its own form, in which the command to type stands last.
 pub fn error(document: &Value) -> String {
     let error = document.get("error").unwrap_or(document);
-    if word(error, "code") == Some("config_invalid") {
-        return configuration(error);
+    // A file that is not there, or cannot be read, has no field.
+    if let (Some("config_invalid"), Some(field)) = (word(error, "code"), word(error, "field")) {
+        return configuration(error, field);
     }
     let message = word(error, "message").or_else(|| word(error, "code")).unwrap_or("unknown");
     let mut told = format!("Error: {}\n", text::brief(message));
@@ -26,19 +27,13 @@ pub fn error(document: &Value) -> String {
     told + &word(error, "hint").map(next).unwrap_or_default()
 }
 
-/// Field, problem, and the command that clears it.
-fn configuration(error: &Value) -> String {
-    let mut told = "Error: Configuration error\n\n".to_owned();
-    if let Some(file) = word(error, "file") {
-        let at = ["line", "column"].iter().filter_map(|key| error.get(key)?.as_u64());
-        let at = at.fold(String::new(), |at, number| at + ":" + &number.to_string());
-        told.add_line(&format!("  File:    {}{at}", text::one_line(file)));
-    }
-    for (key, name) in [("field", "Field:  "), ("message", "Problem:")] {
-        if let Some(fact) = word(error, key) {
-            told.add_line(&format!("  {name} {}", text::one_line(fact)));
-        }
-    }
+/// Field, problem, and the command that clears it; an empty line sets it off from what was printed
+/// before.
+fn configuration(error: &Value, field: &str) -> String {
+    let problem = word(error, "problem").or_else(|| word(error, "message")).unwrap_or("unknown");
+    let mut told = "\nError: Configuration error\n\n".to_owned();
+    told.add_line(&format!("  Field:   {}", text::one_line(field)));
+    told.add_line(&format!("  Problem: {}", text::one_line(problem)));
     match word(error, "fix_command") {
         Some(command) => told + &format!("\nTo fix, run:\n  {}\n", text::one_line(command)),
         None => told + &word(error, "hint").map(next).unwrap_or_default(),
@@ -67,19 +62,16 @@ mod tests {
     fn an_error_of_the_configuration_names_field_problem_and_remedy() {
         let document = json!({"error": {
             "code": "config_invalid", "field": "deployment.web.image", "file": "switchback.toml",
-            "line": 4, "column": 9, "message": "Not an image reference: 'We b'",
+            "line": 4, "column": 9, "problem": "Not an image reference: 'We b'",
+            "message": "deployment.web.image: Not an image reference: 'We b'",
             "fix_command": "switchback config set deployment.web.image registry.example/web:1",
         }});
-        insta::assert_snapshot!(error(&document), @r"
-        Error: Configuration error
-
-          File:    switchback.toml:4:9
-          Field:   deployment.web.image
-          Problem: Not an image reference: 'We b'
-
-        To fix, run:
-          switchback config set deployment.web.image registry.example/web:1
-        ");
+        assert_eq!(
+            error(&document),
+            "\nError: Configuration error\n\n  Field:   deployment.web.image\n  \
+             Problem: Not an image reference: 'We b'\n\nTo fix, run:\n  \
+             switchback config set deployment.web.image registry.example/web:1\n"
+        );
     }
 
     #[test]

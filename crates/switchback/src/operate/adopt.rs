@@ -1,12 +1,13 @@
-//! Takes over what runs, and gives it back.
+//! Takes over what runs, exactly as it runs.
 
 use serde_json::{Value, json};
 use switchback_core::release::{Evidence, Release};
 use switchback_targets::{
     container::{
         document::{KeptRelease, TargetState},
-        members::data_of,
-        observe::observe,
+        hash::HashKey,
+        members::{Doing, Member, data_of},
+        observe::{Observed, observe},
         plan::{digest_of, label_of, version_of},
         preflight::owner_refusal,
         specification::{Specification, Surroundings as Around},
@@ -16,103 +17,268 @@ use switchback_targets::{
 
 use super::{
     Answer, Request, Surroundings,
-    connect::Connected,
+    connect::{Connected, Kept, refuse_strangers},
+    detect::followed_by_itself,
     execute::{known, lease, owner},
     now, prepare,
 };
-use crate::{error::CommandError, store};
+use crate::{
+    error::CommandError,
+    store::{self, Finish, NewOperation},
+};
 
-/// Takes a container over exactly as it runs: it becomes r1, with the evidence of one look. Nothing
-/// about it is changed.
-pub async fn adopt(
+/// What an adoption would do.
+#[derive(Debug)]
+pub(crate) struct Adoption {
+    observed: Observed,
+    way: Way,
+}
+
+/// How a container becomes ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It is, and what runs is what is recorded.
+    Already,
+    /// Nobody had it before: what runs is r1.
+    First,
+    /// It is ours, but something else runs than is recorded: that becomes a release of its own.
+    Again,
+    /// Another store had it: its releases and snapshots come with it.
+    TakeOver,
+}
+
+/// Looks, and refuses what cannot be taken over. Nothing is changed.
+pub(crate) async fn survey(
     around: &Surroundings<'_>,
     connected: &Connected,
-    is_taken_over: bool,
-) -> Answer<Value> {
-    let name = &connected.name;
-    let kept = connected.kept().await?;
-    let is_strange = kept.state.as_ref().is_some_and(|it| it.owner.store != around.store.id());
-    if is_strange && !is_taken_over {
-        super::connect::refuse_strangers(kept.state.as_ref(), around.store.id(), name)?;
+    kept: Kept,
+    may_take_over: bool,
+) -> Answer<Adoption> {
+    let state = kept.state;
+    if !may_take_over {
+        refuse_strangers(state.as_ref(), around.store.id(), &connected.name)?;
     }
-    let seen = observe(&connected.engine, connected.target(), None, kept.state.clone()).await?;
-    let Some(target) = seen.target() else {
+    let observed = observe(&connected.engine, connected.target(), None, state).await?;
+    let Some(target) = observed.target() else {
         let message = format!("there is no container {} on this engine", connected.target());
         return Err(CommandError::new("not_found", message).hint("docker ps --all"));
     };
-    if let Some(refusal) = owner_refusal(&seen, &connected.settings) {
+    if let Some(refusal) = owner_refusal(&observed, &connected.settings) {
         return Err(refusal.into());
     }
-    let operation = super::execute::id();
-    let lease =
-        lease(around, connected, &Request::default(), &operation, &data_of(&seen.members)).await?;
-    let state = match kept.state {
-        Some(state) => TargetState { owner: owner(around), deployment: name.clone(), ..state },
-        None => {
-            let fresh = TargetState::new(name, owner(around), &operation);
-            let evidence = evidence(connected, target.doing()).await?;
-            let facts = connected.engine.facts();
-            let specification = Specification::of_running(
-                &target.inspect,
-                Around { old_image: &target.image, api: facts.api, log_driver: &facts.log_driver },
-            );
-            let release = Release {
-                number: 1,
-                version: version_of(target),
-                label: label_of(target),
-                specification: switchback_targets::container::hash::HashKey::new(
-                    around.store.hash_key().as_bytes(),
-                )
-                .hash(&specification.body),
-                at: now(),
-                evidence,
-                operation: None,
-                snapshot: None,
-                irreversible: false,
-            };
-            let running = KeptRelease {
-                release,
-                container: target.id().to_owned(),
-                name: target.name().to_owned(),
-                image: target.image_id().to_owned(),
-                reference: target
-                    .image_reference()
-                    .split('@')
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
-                digest: digest_of(target),
-                keep: None,
-                specification,
-                inspect: target.inspect.clone(),
-            };
-            fresh.after(&operation, running, None, &[])
-        }
-    };
-    let path = format!("{}/state.json", keeper::target_folder(connected.target()));
-    let written = programs::put(&connected.engine, lease.keeper(), &path, state.write()).await;
-    lease.release().await?;
-    written.map_err(|it| CommandError::new(it.code(), it.to_string()))?;
-    known(around, connected)?;
-    remember(around, connected, &state)?;
-    Ok(json!({ "deployment": name, "action": "adopt", "outcome": "committed", "success": true,
-        "release": format!("r{}", state.current), "took_over": is_strange }))
+    let way = way(observed.state.as_ref(), target, around.store.id());
+    Ok(Adoption { observed, way })
 }
 
-async fn evidence(
+fn way(state: Option<&TargetState>, target: &Member, store: &str) -> Way {
+    match state {
+        None => Way::First,
+        Some(state) if state.owner.store != store => Way::TakeOver,
+        Some(state) => match state.running() {
+            None => Way::First,
+            Some(running) if running.container == target.id() => Way::Already,
+            Some(_) => Way::Again,
+        },
+    }
+}
+
+impl Adoption {
+    /// Whether there is anything to do.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.way != Way::Already
+    }
+
+    /// What a person should know before they agree.
+    pub(crate) fn explanation(&self, name: &str) -> String {
+        match (self.way, self.observed.state.as_ref()) {
+            (Way::TakeOver, Some(state)) => format!(
+                "{name} belongs to another store, taken by {}@{}; its {} releases come here, and it may not change {name} any more.",
+                state.owner.user,
+                state.owner.host,
+                state.releases.len()
+            ),
+            (Way::Again, _) => format!(
+                "{name} is not what was left there; what runs now becomes a release of its own."
+            ),
+            _ => format!("{name} is taken over as it runs; nothing about it is changed."),
+        }
+    }
+}
+
+/// Takes a container over: the record with the target first, then the store's copy of it.
+pub(crate) async fn adopt(
+    around: &Surroundings<'_>,
     connected: &Connected,
-    doing: switchback_targets::container::members::Doing,
-) -> Answer<Evidence> {
+    request: &Request,
+    adoption: Adoption,
+) -> Answer<Value> {
+    let Adoption { observed, way } = adoption;
+    let (operation, started_at) = (super::execute::id(), now());
+    let state = match (way, observed.state.clone()) {
+        (Way::Already, Some(state)) => {
+            known(around, connected)?;
+            remember(around, connected, &state)?;
+            return Ok(document(connected, &observed, &state, "up_to_date"));
+        }
+        (Way::TakeOver, Some(state)) => ours(around, connected, state),
+        (_, state) => {
+            let state = state
+                .unwrap_or_else(|| TargetState::new(&connected.name, owner(around), &operation));
+            let running = running(around, connected, &observed, state.next_number()).await?;
+            state.after(&operation, running, None, &[])
+        }
+    };
+    let lease = lease(around, connected, request, &operation, &data_of(&observed.members)).await?;
+    let path = format!("{}/state.json", keeper::target_folder(connected.target()));
+    let written = write(connected, &observed, lease.keeper(), &path, &state).await;
+    lease.release().await?;
+    written?;
+    known(around, connected)?;
+    remember(around, connected, &state)?;
+    let mut document = document(connected, &observed, &state, "committed");
+    document["took_over"] = json!(way == Way::TakeOver);
+    document["operation"] = json!(operation);
+    write_down(around, connected, "adopt", &operation, started_at, &document)?;
+    Ok(document)
+}
+
+/// Looks once more under the lease: what somebody else has written since is not overwritten.
+async fn write(
+    connected: &Connected,
+    observed: &Observed,
+    keeper: &str,
+    path: &str,
+    state: &TargetState,
+) -> Answer<()> {
+    if connected.kept().await?.state != observed.state {
+        let message = format!("{} was changed by somebody else at the same moment", connected.name);
+        return Err(CommandError::new("plan_stale", message)
+            .hint(format!("switchback adopt {}", connected.name)));
+    }
+    let written = programs::put(&connected.engine, keeper, path, state.write()).await;
+    written.map_err(|it| CommandError::new(it.code(), it.to_string()))
+}
+
+/// Another store's record as ours. Its hashes were made with a key that we do not have.
+fn ours(around: &Surroundings<'_>, connected: &Connected, state: TargetState) -> TargetState {
+    let key = HashKey::new(around.store.hash_key().as_bytes());
+    let mut state =
+        TargetState { owner: owner(around), deployment: connected.name.clone(), ..state };
+    for kept in &mut state.releases {
+        kept.release.specification = key.hash(&kept.specification.body);
+    }
+    state
+}
+
+/// What runs, as a release with the evidence of one look.
+async fn running(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    observed: &Observed,
+    number: u32,
+) -> Answer<KeptRelease> {
+    let Some(target) = observed.target() else {
+        return Err(CommandError::new("internal", "there is nothing to take over"));
+    };
+    let facts = connected.engine.facts();
+    let specification = Specification::of_running(
+        &target.inspect,
+        Around { old_image: &target.image, api: facts.api, log_driver: &facts.log_driver },
+    );
+    let release = Release {
+        number,
+        version: version_of(target),
+        label: label_of(target),
+        specification: HashKey::new(around.store.hash_key().as_bytes()).hash(&specification.body),
+        at: now(),
+        evidence: evidence(connected, target.doing()).await?,
+        operation: None,
+        snapshot: None,
+        irreversible: false,
+    };
+    Ok(KeptRelease {
+        release,
+        container: target.id().to_owned(),
+        name: target.name().to_owned(),
+        image: target.image_id().to_owned(),
+        reference: followed_by_itself(target.image_reference()).unwrap_or_default(),
+        digest: digest_of(target),
+        keep: None,
+        specification,
+        inspect: target.inspect.clone(),
+    })
+}
+
+async fn evidence(connected: &Connected, doing: Doing) -> Answer<Evidence> {
     use switchback_core::HealthGate as _;
-    if doing != switchback_targets::container::members::Doing::Running {
+    if doing != Doing::Running {
         return Ok(Evidence::Unverified);
     }
-    let seen = prepare::gate(connected)?.probe().await;
+    let limit = std::time::Duration::from_millis(connected.settings.health.timeout_ms + 1_000);
+    let gate = prepare::gate(connected)?;
+    let seen = tokio::time::timeout(limit, gate.probe()).await.unwrap_or_default();
     Ok(match (seen.probes.is_empty(), seen.running && seen.probes.iter().all(|it| it.ready)) {
         (true, _) => Evidence::Unverified,
         (false, true) => Evidence::SeenHealthy,
         (false, false) => Evidence::SeenIll,
     })
+}
+
+fn document(
+    connected: &Connected,
+    observed: &Observed,
+    state: &TargetState,
+    outcome: &str,
+) -> Value {
+    let mut document = json!({ "deployment": connected.name, "action": "adopt", "trigger": "manual",
+        "outcome": outcome, "success": true, "release": format!("r{}", state.current),
+        "releases": state.releases.len() });
+    if let Some(target) = observed.target() {
+        let version = version_of(target);
+        document["current_version"] = json!(version);
+        document["new_version"] = json!(version);
+        if let Some(label) = label_of(target) {
+            document["current_label"] = json!(label);
+            document["new_label"] = json!(label);
+        }
+    }
+    if let Some(running) = state.running() {
+        document["evidence"] = json!(running.release.evidence);
+    }
+    document
+}
+
+/// Writes a change without a transaction into the history, once it is done.
+pub(crate) fn write_down(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    action: &str,
+    operation: &str,
+    started_at: u64,
+    document: &Value,
+) -> Answer<()> {
+    let who = &around.who;
+    around.store.begin(&NewOperation {
+        id: operation.to_owned(),
+        deployment: connected.name.clone(),
+        target_key: connected.target_key(),
+        action: action.to_owned(),
+        trigger: "manual".to_owned(),
+        user: who.user.clone(),
+        host: who.host.clone(),
+        pid: who.pid,
+        command_line: who.command_line.clone(),
+        started_at,
+    })?;
+    let finish = Finish {
+        finished_at: now(),
+        outcome: document["outcome"].as_str().unwrap_or_default().to_owned(),
+        exit_code: 0,
+        error_code: None,
+        result_json: document.to_string(),
+        related: None,
+    };
+    Ok(around.store.finish(operation, &finish)?)
 }
 
 /// Copies what is recorded with the target into the store, less what is secret there.

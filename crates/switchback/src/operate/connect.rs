@@ -7,7 +7,7 @@ use switchback_targets::{
         document::TargetState,
         settings::ContainerSettings,
     },
-    engine_api::{EngineClient, locate},
+    engine_api::{EngineClient, EngineLocation, locate},
     keeper,
 };
 
@@ -62,11 +62,15 @@ pub(crate) fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
     }
 }
 
+/// Where the engine of a deployment is.
+pub(crate) fn location(deployment: &Deployment) -> Answer<EngineLocation> {
+    Ok(locate(deployment.engine.as_deref(), |key| std::env::var(key).ok())?)
+}
+
 /// Finds the engine and connects to it.
 pub(crate) async fn connect(deployment: &Deployment) -> Answer<Connected> {
     let settings = settings(deployment)?;
-    let location = locate(deployment.engine.as_deref(), |key| std::env::var(key).ok())?;
-    let engine = EngineClient::connect(&location).await?;
+    let engine = EngineClient::connect(&location(deployment)?).await?;
     Ok(Connected { name: deployment.name.clone(), settings, engine })
 }
 
@@ -83,25 +87,33 @@ impl Connected {
 
     /// Reads what is kept with the target, in one request.
     pub async fn kept(&self) -> Answer<Kept> {
-        let mut kept = Kept::default();
-        for (name, bytes) in keeper::read_records(&self.engine, self.target()).await? {
-            match name.as_str() {
-                "state.json" => {
-                    kept.state = Some(TargetState::read(&bytes).map_err(|error| {
-                        let mut message = error.to_string();
-                        if let Some(source) = std::error::Error::source(&error) {
-                            message = format!("{message}: {source}");
-                        }
-                        CommandError::new("store_unusable", message)
-                            .hint(format!("switchback adopt {} --take-over", self.name))
-                    })?)
-                }
-                "journal.json" => (kept.operation, kept.journal) = super::journal::read(&bytes)?,
-                _ => {}
-            }
-        }
-        Ok(kept)
+        read_kept(&self.name, keeper::read_records(&self.engine, self.target()).await?)
     }
+}
+
+/// What is kept with a target, from its files.
+pub fn read_kept(
+    deployment: &str,
+    files: impl IntoIterator<Item = (String, Vec<u8>)>,
+) -> Answer<Kept> {
+    let mut kept = Kept::default();
+    for (name, bytes) in files {
+        match name.as_str() {
+            "state.json" => {
+                kept.state = Some(TargetState::read(&bytes).map_err(|error| {
+                    let mut message = error.to_string();
+                    if let Some(source) = std::error::Error::source(&error) {
+                        message = format!("{message}: {source}");
+                    }
+                    CommandError::new("store_unusable", message)
+                        .hint(format!("switchback adopt {deployment} --take-over"))
+                })?);
+            }
+            "journal.json" => (kept.operation, kept.journal) = super::journal::read(&bytes)?,
+            _ => {}
+        }
+    }
+    Ok(kept)
 }
 
 /// Another store's target may be looked at, and not changed.

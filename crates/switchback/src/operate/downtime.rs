@@ -1,9 +1,13 @@
 //! For how long nothing served, folded from the events.
 
+use std::sync::{Mutex, PoisonError};
+
 use switchback_core::{
     Millis,
     event::{Event, EventKind, PhaseName, StepState},
 };
+
+use super::drive::Follow;
 
 /// The time from the beginning of the first stop to the first good look at what runs then, and once
 /// more for each time that it goes down again.
@@ -41,6 +45,23 @@ impl Downtime {
     /// Milliseconds so far; `now` closes what is still open.
     pub fn total(&self, now: Millis) -> Millis {
         self.sum + self.since.map_or(0, |since| now.saturating_sub(since))
+    }
+}
+
+/// The downtime of an operation whose events somebody passes on while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Folded(Mutex<Downtime>);
+
+impl Folded {
+    /// Takes one event in.
+    pub(crate) fn fold(&self, event: &Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fold(event);
+    }
+}
+
+impl Follow for Folded {
+    fn downtime(&self) -> Downtime {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -10,10 +10,12 @@ use super::{
     connect::{Connected, Kept, connect, refuse_strangers},
     downtime::Downtime,
     execute::{self, Ended, execute, is_update},
+    look::look_after,
     now,
     prepare::{Prepared, prepare},
     recover::{self, Interrupted, Way},
     result::{self, Facts, without_transaction},
+    service_url::service_url,
 };
 use crate::{config::Deployment, error::CommandError, exit_code::ExitCode, store::Finish};
 
@@ -35,30 +37,54 @@ pub(crate) async fn drive(
     confirm: Confirm<'_>,
 ) -> Answer<Value> {
     let connected = connect(deployment).await?;
-    let mut kept = connected.kept().await?;
+    let kept = connected.kept().await?;
     refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
-    if let Some(interrupted) = recover::find(around, &connected, &kept).await? {
-        recover::refuse_busy(around, &interrupted)?;
-        finish_first(around, &connected, request, interrupted, follow).await?;
-        kept = connected.kept().await?;
-    }
+    let kept = settled(around, &connected, request, kept, follow, false).await?;
     let prepared = prepare(around, &connected, &kept, request, &execute::id()).await?;
     let action = request.goal.action();
-    let Some(_) = &prepared.planned else {
+    if prepared.planned.is_none() {
+        noted(hold(around, &connected, request, &prepared));
         return Ok(up_to_date(&connected, &prepared, action));
-    };
+    }
     let document = super::plan_document::document(&connected, &prepared);
     confirm(&document)?;
     let (prepared, ended) = execute(around, &connected, request, &prepared).await?;
     let warnings = strings(&document["warnings"]);
-    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings)?;
-    hold(around, &connected, request, &prepared, &ended)?;
-    after(around, &connected, request, &ended).await?;
+    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings).await;
+    if matches!(ended.outcome, Ok(Outcome::Committed)) {
+        noted(hold(around, &connected, request, &prepared));
+    }
+    noted(after(around, &connected, request, &ended).await);
     Ok(document)
+}
+
+/// What follows from an end changes nothing about it: a result is never an error because of that.
+fn noted(done: Answer<()>) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "the end of the operation was not recorded completely");
+    }
 }
 
 fn strings(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// What is kept with a target on which nothing is left open: what was interrupted is finished or
+/// undone first. Another store's lease is waited for only where that is said; else it refuses.
+pub(crate) async fn settled(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    kept: Kept,
+    follow: &dyn Follow,
+    waits: bool,
+) -> Answer<Kept> {
+    let Some(interrupted) = recover::find(around, connected, &kept).await? else { return Ok(kept) };
+    if !waits {
+        recover::refuse_busy(around, &interrupted)?;
+    }
+    finish_first(around, connected, request, interrupted, follow).await?;
+    connected.kept().await
 }
 
 /// What was interrupted comes first, and is said.
@@ -75,13 +101,16 @@ async fn finish_first(
     );
     let reporter = super::report::reporter(around, &interrupted.operation, &connected.name);
     reporter.send(now(), EventKind::Warning { code: "interrupted".to_owned(), message });
+    let id = interrupted.operation.clone();
     let Some(ended) =
         recover::recover(around, connected, request, interrupted, Way::Finish).await?
     else {
+        noted(never_began(around, &id));
         return Ok(());
     };
-    let result = conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new())?;
-    after(around, connected, request, &ended).await?;
+    let result =
+        conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new()).await;
+    noted(after(around, connected, request, &ended).await);
     match &ended.outcome {
         Ok(Outcome::Stuck { .. }) => {
             let message =
@@ -110,11 +139,34 @@ pub(crate) async fn recover_one(
     confirm(&json!({ "deployment": connected.name, "operation": interrupted.operation }))?;
     let request =
         Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
+    let id = interrupted.operation.clone();
     let ended = recover::recover(around, &connected, &request, interrupted, way).await?;
-    let Some(ended) = ended else { return Ok(None) };
-    let document = conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new())?;
-    after(around, &connected, &request, &ended).await?;
+    let Some(ended) = ended else {
+        noted(never_began(around, &id));
+        return Ok(None);
+    };
+    let document =
+        conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new()).await;
+    noted(after(around, &connected, &request, &ended).await);
     Ok(Some(document))
+}
+
+/// An operation that died before its transaction began has changed nothing, and is over.
+fn never_began(around: &Surroundings<'_>, id: &str) -> Answer<()> {
+    let open = around.store.open_operations()?;
+    if open.iter().all(|it| it.begun.id != id) {
+        return Ok(());
+    }
+    let finish = Finish {
+        finished_at: now(),
+        outcome: "interrupted".to_owned(),
+        exit_code: ExitCode::Failed.number(),
+        error_code: Some("interrupted".to_owned()),
+        result_json: json!({ "operation": id, "outcome": "interrupted", "success": false })
+            .to_string(),
+        related: None,
+    };
+    Ok(around.store.finish(id, &finish)?)
 }
 
 fn up_to_date(connected: &Connected, prepared: &Prepared, action: &str) -> Value {
@@ -125,13 +177,17 @@ fn up_to_date(connected: &Connected, prepared: &Prepared, action: &str) -> Value
         if let Some(label) = label_of(target) {
             document["current_label"] = json!(label);
         }
+        let place = &connected.engine.location().url;
+        if let Some(url) = service_url(&connected.settings, place, &target.inspect) {
+            document["url"] = json!(url);
+        }
     }
     document["warnings"] = json!(prepared.warnings);
     document
 }
 
 /// Writes the end of an operation down, and tells everybody.
-fn conclude(
+async fn conclude(
     around: &Surroundings<'_>,
     connected: &Connected,
     action: &str,
@@ -139,7 +195,7 @@ fn conclude(
     ended: &Ended,
     follow: &dyn Follow,
     warnings: Vec<String>,
-) -> Answer<Value> {
+) -> Value {
     let finished_at = now();
     let facts = Facts {
         operation: &ended.operation,
@@ -152,44 +208,60 @@ fn conclude(
         span: (ended.started_at, finished_at),
         downtime_ms: follow.downtime().total(finished_at),
         warnings,
+        url: url_now(connected).await,
     };
-    let document = result::document(&facts);
+    let mut document = result::document(&facts);
+    // What became of the target is the result, even where no record of it can be kept here.
+    if let Err(error) = write_down(around, ended, &document, finished_at)
+        && let Some(warnings) = document["warnings"].as_array_mut()
+    {
+        warnings.push(json!(format!("the end of the operation is not in the history: {error}")));
+    }
+    let reporter = super::report::reporter(around, &ended.operation, &connected.name);
+    reporter.send(now(), EventKind::Finished { result: Box::new(document.clone()) });
+    document
+}
+
+/// Puts the end of an operation into the store; the end first, what it logged after it.
+fn write_down(
+    around: &Surroundings<'_>,
+    ended: &Ended,
+    document: &Value,
+    finished_at: u64,
+) -> Answer<()> {
+    // A lease that went to somebody else leaves the operation open here: theirs is the last word.
+    if ended.outcome.is_ok() {
+        let finish = Finish {
+            finished_at,
+            outcome: document["outcome"].as_str().unwrap_or_default().to_owned(),
+            exit_code: ExitCode::of_result(document).number(),
+            error_code: document["error"]["code"].as_str().map(str::to_owned),
+            result_json: document.to_string(),
+            related: None,
+        };
+        around.store.finish(&ended.operation, &finish)?;
+    }
     if let Some(evidence) = &ended.evidence {
         around.store.add_log(&ended.operation, "container", &evidence.log_tail.join("\n"))?;
         around.store.add_log(&ended.operation, "state", &evidence.state.to_string())?;
     }
-    // A lease that went to somebody else leaves the operation open here: theirs is the last word.
-    if ended.outcome.is_ok() {
-        let code = ExitCode::of_result(&document).number();
-        around.store.finish(
-            &ended.operation,
-            &Finish {
-                finished_at,
-                outcome: document["outcome"].as_str().unwrap_or_default().to_owned(),
-                exit_code: code,
-                error_code: document["error"]["code"].as_str().map(str::to_owned),
-                result_json: document.to_string(),
-                related: None,
-            },
-        )?;
-    }
-    let reporter = super::report::reporter(around, &ended.operation, &connected.name);
-    reporter.send(now(), EventKind::Finished { result: Box::new(document.clone()) });
-    Ok(document)
+    Ok(())
+}
+
+/// Where the service is, as far as the engine tells; without an answer the result goes without.
+async fn url_now(connected: &Connected) -> Option<String> {
+    let inspect = connected.engine.container(connected.target()).await.ok()??;
+    service_url(&connected.settings, &connected.engine.location().url, &inspect)
 }
 
 /// `--to` holds a deployment until the next plain update; a rollback by hand quarantines what it
-/// leaves, which holds it too.
+/// leaves, which holds it too. A wish that finds nothing to do is a wish all the same.
 fn hold(
     around: &Surroundings<'_>,
     connected: &Connected,
     request: &Request,
     prepared: &Prepared,
-    ended: &Ended,
 ) -> Answer<()> {
-    if !matches!(ended.outcome, Ok(Outcome::Committed)) {
-        return Ok(());
-    }
     let name = &connected.name;
     match &request.goal {
         Wanted::Update { to: Some(_) } => {
@@ -210,7 +282,8 @@ fn hold(
     Ok(())
 }
 
-/// What follows from an end: releases are copied from the target, and a verdict is remembered.
+/// What follows from an end: releases are copied from the target, a verdict is remembered, and what
+/// runs now is looked at once more for those who ask later.
 async fn after(
     around: &Surroundings<'_>,
     connected: &Connected,
@@ -222,6 +295,18 @@ async fn after(
         execute::known(around, connected)?;
         remember(around, connected, state)?;
     }
+    let verdict = judge(around, connected, request, ended);
+    look_after(around.store, connected).await;
+    verdict
+}
+
+/// A verdict about the release itself is remembered.
+fn judge(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    ended: &Ended,
+) -> Answer<()> {
     let cause = match &ended.outcome {
         Ok(
             Outcome::RolledBack { cause }

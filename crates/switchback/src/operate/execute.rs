@@ -63,21 +63,29 @@ pub async fn execute(
         Ok(again) => again,
         Err(error) => {
             drop(renewing);
-            lease.release().await?;
+            give_back(&lease).await;
             return Err(error);
         }
     };
     let ended = run(around, connected, request, &again, &lease, started_at).await;
     drop(renewing);
-    let ended = ended?;
-    if is_over(&ended) {
-        lease.release().await?;
+    // An error here is one from before the transaction began.
+    if ended.as_ref().map_or(true, is_over) {
+        give_back(&lease).await;
     }
-    Ok((again, ended))
+    Ok((again, ended?))
+}
+
+/// Gives the lease back. What was done is done, even if the engine does not take it: the next
+/// command finds a lease whose holder is gone.
+pub async fn give_back(lease: &TargetLease) {
+    if let Err(error) = lease.release().await {
+        tracing::warn!(%error, "the lease was not given back");
+    }
 }
 
 /// A stuck transaction keeps its volumes held and its lease, so that nobody plans over it.
-fn is_over(ended: &Ended) -> bool {
+pub fn is_over(ended: &Ended) -> bool {
     matches!(&ended.outcome, Ok(outcome) if !matches!(outcome, Outcome::Stuck { .. }))
 }
 

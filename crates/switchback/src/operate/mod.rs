@@ -6,16 +6,26 @@
 //! it. Whatever is shown is a function of the events and of the result.
 
 pub mod adopt;
+pub mod check;
+pub(crate) mod clear;
 pub mod connect;
+pub mod detect;
 pub mod downtime;
 pub mod drive;
 pub mod execute;
+pub(crate) mod forget;
+pub(crate) mod garbage;
+pub(crate) mod health;
 pub mod journal;
+pub(crate) mod look;
+pub(crate) mod operation_document;
 pub mod plan_document;
+pub mod ports;
 pub mod prepare;
 pub mod recover;
 pub mod report;
 pub mod result;
+pub mod service_url;
 pub mod who;
 
 use switchback_core::Interrupt;

@@ -15,12 +15,13 @@ use switchback_targets::{
     },
     keeper,
     probe::HttpClient,
-    registry::{Detection, LocalImage, Platform, Reference, UnknownReason, detect},
+    registry::{Detection, Platform, Reference, UnknownReason},
 };
 
 use super::{
     Answer, Request, Surroundings, Wanted,
     connect::{Connected, Kept},
+    detect::{Comparison, compare, followed_by_itself, local_image},
     now,
 };
 use crate::{error::CommandError, store::Store};
@@ -52,16 +53,11 @@ pub async fn prepare(
 ) -> Answer<Prepared> {
     let state = kept.state.clone();
     let target = connected.target();
-    let followed = followed(around.store, connected, request)?;
-    let mut observed = observe(&connected.engine, target, followed.as_deref(), state).await?;
-    let reference = match followed.or_else(|| of_container(&observed)) {
-        Some(text) => Some(text.parse::<Reference>()?),
-        None => None,
-    };
+    let (reference, mut observed) = look(connected, request, target, state).await?;
     let mut warnings = Vec::new();
     let goal = match &request.goal {
         Wanted::Update { .. } => {
-            let reference = reference.as_ref().ok_or_else(|| not_found(connected))?;
+            let reference = reference.as_ref().ok_or_else(|| not_found(connected, &observed))?;
             Goal::Update(Box::new(
                 incoming(around, connected, &observed, reference, &mut warnings).await?,
             ))
@@ -84,6 +80,26 @@ pub async fn prepare(
     finish(around, connected, request, observed, desired, reference, warnings)
 }
 
+/// Whether what is configured differs from what runs, the image apart.
+pub(crate) async fn is_changed(store: &Store, connected: &Connected) -> Answer<bool> {
+    let state = connected.kept().await?.state;
+    let followed = connected.settings.image.clone();
+    let observed =
+        observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
+    let of_itself = || observed.target().and_then(|it| of_container(&it.inspect));
+    let Some(followed) = followed.or_else(of_itself) else { return Ok(false) };
+    let desired = Desired {
+        operation: "check".to_owned(),
+        now: 0,
+        settings: connected.settings.clone(),
+        goal: Goal::Update(Box::new(as_it_is(&observed, &followed.parse()?))),
+        key: HashKey::new(store.hash_key().as_bytes()),
+        accept_loss: true,
+    };
+    // What refuses an update is said by `plan`; here only whether there would be one counts.
+    Ok(plan(&observed, &desired).is_ok())
+}
+
 /// Plans from what was seen.
 fn finish(
     around: &Surroundings<'_>,
@@ -101,6 +117,7 @@ fn finish(
     };
     if let (Some(planned), Goal::Update(_)) = (&planned, &desired.goal) {
         refuse_rejected(around.store, connected, request, planned)?;
+        super::ports::refuse_taken(connected, observed.target())?;
     }
     let fingerprint = fingerprint(&observed, &desired);
     Ok(Prepared { observed, desired, planned, reference, fingerprint, warnings })
@@ -123,26 +140,46 @@ pub async fn again(
     finish(around, connected, request, observed, desired, reference, earlier.warnings.clone())
 }
 
-fn not_found(connected: &Connected) -> CommandError {
-    let message = format!("there is no container {} on this engine", connected.target());
+/// Looks at the target and at the image it follows: what is configured, else what the container was
+/// made from; or what a person names, which may be a tag of that.
+async fn look(
+    connected: &Connected,
+    request: &Request,
+    target: &str,
+    state: Option<TargetState>,
+) -> Answer<(Option<Reference>, Observed)> {
+    let configured = connected.settings.image.clone();
+    let followed = match configured {
+        Some(configured) => Some(configured),
+        None => connected.engine.container(target).await?.and_then(|it| of_container(&it)),
+    };
+    let wanted = match &request.goal {
+        Wanted::Update { to: Some(to) } => Some(named(to, followed.as_deref())),
+        Wanted::Update { to: None } | Wanted::Rollback { .. } => followed,
+    };
+    let reference = wanted.map(|it| it.parse::<Reference>()).transpose()?;
+    // Asked for by the same words as in the look under the lease, or the plans would differ.
+    let familiar = reference.as_ref().map(Reference::familiar);
+    let observed = observe(&connected.engine, target, familiar.as_deref(), state).await?;
+    Ok((reference, observed))
+}
+
+fn not_found(connected: &Connected, observed: &Observed) -> CommandError {
+    let target = connected.target();
+    if observed.target().is_some() {
+        let message =
+            format!("{target} was made from an image without a name: nothing can be followed");
+        return CommandError::new("not_found", message).hint(format!(
+            "switchback config set deployment.{}.image REPOSITORY:TAG",
+            connected.name
+        ));
+    }
+    let message = format!("there is no container {target} on this engine");
     CommandError::new("not_found", message).hint("docker ps --all")
 }
 
-/// What is followed: `--to`, what an earlier `--to` holds, or the configuration.
-fn followed(store: &Store, connected: &Connected, request: &Request) -> Answer<Option<String>> {
-    let configured = connected.settings.image.clone();
-    match &request.goal {
-        Wanted::Update { to: Some(to) } => Ok(Some(named(to, configured.as_deref().or(Some(to))))),
-        Wanted::Update { to: None } => Ok(configured),
-        Wanted::Rollback { .. } => {
-            let _hold = store.hold(&connected.name)?;
-            Ok(configured)
-        }
-    }
-}
-
 /// `--to` takes a whole reference, a tag, or a digest of the followed repository.
-fn named(to: &str, followed: Option<&str>) -> String {
+pub(crate) fn named(to: &str, followed: Option<&str>) -> String {
     let repository = followed.and_then(|it| it.parse::<Reference>().ok());
     let Some(repository) = repository.map(|it| it.familiar_name()) else { return to.to_owned() };
     if to.starts_with("sha256:") {
@@ -155,10 +192,8 @@ fn named(to: &str, followed: Option<&str>) -> String {
 }
 
 /// An adopted container follows the reference that it was made from, less the digest.
-fn of_container(observed: &Observed) -> Option<String> {
-    let reference = observed.target()?.image_reference();
-    let plain = reference.split('@').next().unwrap_or(reference);
-    (!plain.is_empty() && !plain.starts_with("sha256:")).then(|| plain.to_owned())
+fn of_container(inspect: &Value) -> Option<String> {
+    followed_by_itself(inspect["Config"]["Image"].as_str()?)
 }
 
 async fn incoming(
@@ -171,16 +206,11 @@ async fn incoming(
     let Some(target) = observed.target() else {
         return newer(around, connected, observed, reference, None).await;
     };
-    let local = local_image(&target.image);
-    let head = around.registry.head(reference).await;
-    let mut detection = detect(reference, &local, head.as_deref(), None);
-    if detection == Detection::NeedsResolve
-        && let Ok(head) = &head
-    {
-        let exact = reference.with_digest(head);
-        let resolved = around.registry.resolve(&exact, &local.platform()).await?;
-        detection = detect(reference, &local, Ok(head.as_str()), Some(&resolved));
+    let mut compared = compare(around.registry, reference, &local_image(&target.image)).await;
+    if let Some(Err(error)) = compared.resolved.take() {
+        return Err(error.into());
     }
+    let Comparison { head, detection, .. } = compared;
     match detection {
         Detection::UpToDate => Ok(as_it_is(observed, reference)),
         Detection::Unknown { reason: UnknownReason::Pinned } => {
@@ -209,27 +239,6 @@ async fn incoming(
             Err(CommandError::new("preflight_failed", message)
                 .hint(format!("switchback update {} --to REPOSITORY:TAG", connected.name)))
         }
-    }
-}
-
-fn local_image(image: &Value) -> LocalImage {
-    let words = |it: &Value| {
-        it.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let word = |key: &str| image[key].as_str().unwrap_or_default().to_owned();
-    LocalImage {
-        id: word("Id"),
-        repo_digests: words(&image["RepoDigests"]),
-        os: word("Os"),
-        architecture: word("Architecture"),
-        variant: word("Variant"),
-        layers: words(&image["RootFS"]["Layers"]),
-        manifest_digests: image["Manifests"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|it| it["Descriptor"]["digest"].as_str().map(str::to_owned))
-            .collect(),
     }
 }
 
@@ -325,13 +334,22 @@ async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<B
 
 /// The gate of a deployment.
 pub fn gate(connected: &Connected) -> Answer<ContainerGate> {
-    let client = HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))?;
-    Ok(ContainerGate {
+    Ok(gate_with(connected, http_client()?))
+}
+
+/// What probes ask over HTTP with; one serves any number of gates.
+pub fn http_client() -> Answer<HttpClient> {
+    HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))
+}
+
+/// The gate of a deployment, with an HTTP client that others use too.
+pub fn gate_with(connected: &Connected, client: HttpClient) -> ContainerGate {
+    ContainerGate {
         engine: connected.engine.clone(),
         name: connected.target().to_owned(),
         health: connected.settings.health.clone(),
         client,
-    })
+    }
 }
 
 /// What was rejected is skipped until something newer exists or a person names it.

@@ -1,7 +1,7 @@
 //! Finishes or undoes what was interrupted: our own at once, another store's once its lease has
 //! gone unrenewed.
 
-use switchback_core::{Engine, Outcome, Record};
+use switchback_core::{Engine, Record};
 use switchback_targets::{
     container::{
         change::{Change, DataMount},
@@ -15,7 +15,7 @@ use switchback_targets::{
 use super::{
     Answer, Request, Surroundings,
     connect::{Connected, Fact, Kept},
-    execute::{Ended, begin, is_closed, lease as ask_lease, owner},
+    execute::{Ended, begin, give_back, is_closed, is_over, lease as ask_lease, owner},
     journal::{self, TwinJournal},
     now, prepare, report,
     who::is_alive,
@@ -67,18 +67,27 @@ pub async fn find(
     match (&kept.operation, is_open) {
         (Some(operation), true) => {
             let known = journal::load(around.store, operation)?;
+            // We know its end; only the engine did not hear of it. Nothing is left to be done, and
+            // taking it back again would take back what was written since.
+            if !known.is_empty() && is_closed(&known) {
+                return Ok(lone_lease(held));
+            }
             let is_foreign = known.len() < kept.journal.len();
             let records = if is_foreign { kept.journal.clone() } else { known };
             Ok(Some(Interrupted { operation: operation.clone(), records, is_foreign, held }))
         }
-        // A lease without a transaction: its holder works, or died before it began anything.
-        _ => Ok(held.map(|it| Interrupted {
-            operation: it.holder.operation.clone(),
-            records: Vec::new(),
-            is_foreign: true,
-            held: Some(it),
-        })),
+        _ => Ok(lone_lease(held)),
     }
+}
+
+/// A lease without a transaction: its holder works, or died before it began anything.
+fn lone_lease(held: Option<Held>) -> Option<Interrupted> {
+    held.map(|it| Interrupted {
+        operation: it.holder.operation.clone(),
+        records: Vec::new(),
+        is_foreign: true,
+        held: Some(it),
+    })
 }
 
 /// Whether the holder of a lease is known to be gone: a process of ours on this host that has ended.
@@ -122,8 +131,8 @@ pub async fn recover(
     let ended = run(around, connected, request, &interrupted, way, &lease, started_at).await;
     drop(renewing);
     let ended = ended?;
-    if matches!(&ended.outcome, Ok(outcome) if !matches!(outcome, Outcome::Stuck { .. })) {
-        lease.release().await?;
+    if is_over(&ended) {
+        give_back(&lease).await;
     }
     Ok(Some(ended))
 }

@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub downtime_ms: u64,
     /// What a person should know.
     pub warnings: Vec<String>,
+    /// Where the service is now.
+    pub url: Option<String>,
 }
 
 /// The result object.
@@ -44,7 +46,9 @@ pub fn document(facts: &Facts<'_>) -> Value {
         Record::Opened { plan, .. } => Some(plan),
         _ => None,
     });
-    let commit = plan.and_then(commit_of);
+    // What a person accepted is whatever runs; the plan says nothing about it.
+    let is_accepted = matches!(facts.outcome, Ok(Outcome::Accepted));
+    let commit = plan.and_then(commit_of).filter(|_| !is_accepted);
     let (outcome, error) = outcome(facts, plan);
     let is_success = matches!(outcome, "committed" | "up_to_date" | "skipped");
     let mut object = Map::new();
@@ -87,7 +91,12 @@ pub fn document(facts: &Facts<'_>) -> Value {
     let seconds = |milliseconds: u64| json!(milliseconds as f64 / 1000.0);
     put("duration_seconds", seconds(facts.span.1.saturating_sub(facts.span.0)));
     put("downtime_seconds", seconds(facts.downtime_ms));
-    put("warnings", json!(facts.warnings));
+    let mut warnings = facts.warnings.clone();
+    if is_accepted {
+        warnings.push("what runs now was accepted; nothing was finished or undone".to_owned());
+    }
+    put("warnings", json!(warnings));
+    put("url", json!(facts.url.as_ref().filter(|_| outcome == "committed")));
     put("error", error);
     Value::Object(object)
 }

@@ -44,9 +44,24 @@ impl Who {
     }
 }
 
-/// Whether a process of this host, other than ours, still runs.
+/// Whether a process of this host, other than ours, still runs and is one of our program's. A
+/// process that has ended and was not waited for yet is still listed, and a number is given again.
 pub fn is_alive(pid: u32) -> bool {
-    pid != std::process::id() && fs_err::metadata(format!("/proc/{pid}")).is_ok()
+    let stat = |pid: u32| fs_err::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let Some(found) = stat(pid).filter(|_| pid != std::process::id()) else { return false };
+    let ours = stat(std::process::id()).and_then(|it| program_and_state(&it));
+    match program_and_state(&found) {
+        Some((_, 'Z' | 'X')) => false,
+        Some((program, _)) => ours.is_none_or(|(ours, _)| ours == program),
+        None => true,
+    }
+}
+
+/// The second and third field of `/proc/PID/stat`; the second is in parentheses and may hold any.
+fn program_and_state(stat: &str) -> Option<(String, char)> {
+    let (begin, end) = (stat.find('(')?, stat.rfind(')')?);
+    let state = stat.get(end + 2..)?.chars().next()?;
+    Some((stat.get(begin + 1..end)?.to_owned(), state))
 }
 
 /// A new operation's id: 12 characters, sortable by time for people's eyes, and part of names on
@@ -69,6 +84,25 @@ pub fn new_operation(now: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_is_not_alive_even_if_nobody_waited_for_it() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        let ended =
+            || program_and_state(&fs_err::read_to_string(format!("/proc/{pid}/stat")).unwrap());
+        while !matches!(ended(), Some((_, 'Z'))) {
+            std::thread::yield_now();
+        }
+        assert!(!is_alive(pid));
+        child.wait().unwrap();
+        assert!(!is_alive(pid));
+    }
+
+    #[test]
+    fn a_program_may_have_any_name() {
+        assert_eq!(program_and_state("7 (a) b) S 1"), Some(("a) b".to_owned(), 'S')));
+    }
 
     #[test]
     fn ids_are_never_given_twice_and_sort_by_time() {

@@ -36,6 +36,16 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps the answers of one look: deployment and answer. All of them, or none.
+    pub fn put_checks(&self, answers: &[(String, String)], at: u64) -> Result<(), StoreError> {
+        self.write("write the checks", |transaction| {
+            for (deployment, check_json) in answers {
+                statement(transaction, PUT)?.execute(params![deployment, at, check_json])?;
+            }
+            Ok(())
+        })
+    }
+
     /// The last answer for a deployment.
     pub fn check(&self, deployment: &str) -> Result<Option<StoredCheck>, StoreError> {
         self.read("read the check", |connection| {

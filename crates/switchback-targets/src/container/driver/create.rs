@@ -137,6 +137,15 @@ impl ContainerDriver {
         Ok(if self.look(id).await?.is_some() { Before::Absent } else { Before::Present })
     }
 
+    /// A parked container goes after the commit, unless somebody has started it again: without
+    /// force the engine refuses, and it stays.
+    pub(super) async fn remove_parked(&self, id: &str, name: &str) -> Result<(), TargetError> {
+        let removed = self.engine().delete(&format!("/containers/{}?v=false", encode(id))).await;
+        removed
+            .map(|_| ())
+            .map_err(|it| it.into_target("drifted", format!("remove container {name}")))
+    }
+
     /// By id, with force, and never with its volumes.
     pub(super) async fn remove(&self, id: &str, name: &str) -> Result<(), TargetError> {
         let removed =

@@ -1,5 +1,7 @@
 //! Data: snapshot, restore, and the person's own commands.
 
+use std::sync::atomic::Ordering;
+
 use switchback_core::{
     TargetError,
     event::{EventKind, Unit},
@@ -53,8 +55,18 @@ impl ContainerDriver {
     }
 
     /// The way back of a handing over: the data of the snapshot, and what the failed version wrote
-    /// beside it.
+    /// beside it. Where the new version is known never to have run, nothing was written: the data
+    /// stays, because the old version may have run again since the snapshot was taken.
     pub(super) async fn take_data_back(&self, data: &DataSet) -> Result<(), TargetError> {
+        if self.has_run.lock().is_ok_and(|it| *it == Some(false)) {
+            return Ok(());
+        }
+        // Another controller's transaction is taken back from its plan alone. Without a snapshot it
+        // never came as far as handing anything over.
+        let is_known = self.has_snapshot.load(Ordering::SeqCst);
+        if !is_known && !self.is_complete(&data.snapshot).await? {
+            return Ok(());
+        }
         let aside = format!("{}-failed", data.snapshot);
         self.restore(data, &data.snapshot, &aside).await
     }
@@ -66,14 +78,15 @@ impl ContainerDriver {
         data: &DataSet,
         aside: &str,
     ) -> Result<(), TargetError> {
-        let target = &self.setup.target;
-        let is_there = keeper::has_snapshot(self.engine(), target, aside).await;
-        let is_there =
-            is_there.map_err(|it| it.into_target("undo_failed", "look for the data set aside"))?;
-        if !is_there {
+        if !self.is_complete(aside).await? {
             return Ok(());
         }
         self.restore(data, aside, &format!("{aside}-again")).await
+    }
+
+    async fn is_complete(&self, operation: &str) -> Result<bool, TargetError> {
+        let found = keeper::has_snapshot(self.engine(), &self.setup.target, operation).await;
+        found.map_err(|it| it.into_target("undo_failed", "look for a snapshot"))
     }
 
     /// Programs go on without whoever started them. Restarting the keeper ends them all.

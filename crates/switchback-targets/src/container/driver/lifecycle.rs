@@ -150,6 +150,13 @@ impl ContainerDriver {
         let Some(found) = self.find(subject).await? else { return Ok(()) };
         let id = found["Id"].as_str().unwrap_or_default().to_owned();
         self.keep_evidence(&id, &found).await;
+        if matches!(subject, Subject::Created(_))
+            && let Ok(mut has_run) = self.has_run.lock()
+        {
+            let has_run_now = is_up(&found)
+                || found["State"]["StartedAt"].as_str().is_some_and(|it| !it.starts_with("0001"));
+            *has_run = Some(has_run.unwrap_or(false) || has_run_now);
+        }
         match subject {
             Subject::Created(_) => self.remove(&id, name).await,
             Subject::Existing(_) => {

@@ -11,7 +11,13 @@ mod images;
 mod lifecycle;
 mod names;
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bollard::auth::DockerCredentials;
 use serde_json::Value;
@@ -66,6 +72,10 @@ pub struct ContainerDriver {
     /// Ids of containers that this transaction made, by temporary name.
     created: Mutex<HashMap<String, String>>,
     evidence: Mutex<Option<Evidence>>,
+    /// Whether the container that was taken down had ever been started, once that was seen.
+    has_run: Mutex<Option<bool>>,
+    /// Whether the snapshot is known to have been taken.
+    has_snapshot: AtomicBool,
 }
 
 /// What is kept of a version that was taken back.
@@ -86,6 +96,8 @@ impl ContainerDriver {
             predecessors: HashMap::new(),
             created: Mutex::default(),
             evidence: Mutex::default(),
+            has_run: Mutex::default(),
+            has_snapshot: AtomicBool::new(false),
         }
     }
 
@@ -227,7 +239,7 @@ impl Driver for ContainerDriver {
             C::StartContainer { subject, name } => self.start(subject, name).await?,
             C::PauseContainer { subject, name } => self.pause(subject, name, true).await?,
             C::RecordRelease { commit } => self.record(commit).await?,
-            C::RemoveContainer { id, name } => self.remove(id, name).await?,
+            C::RemoveContainer { id, name } => self.remove_parked(id, name).await?,
             C::RemoveSnapshot { operation } => self.remove_snapshot(operation).await?,
         }
         Ok(Receipt::default())
@@ -296,6 +308,9 @@ impl Driver for ContainerDriver {
     }
 
     fn recall(&self, change: &Change, receipt: &Receipt) {
+        if matches!(change, Change::TakeSnapshot { .. }) {
+            self.has_snapshot.store(true, Ordering::SeqCst);
+        }
         if let (Change::CreateContainer { name, .. }, Some(id)) = (change, &receipt.container)
             && let Ok(mut created) = self.created.lock()
         {

@@ -43,8 +43,14 @@ impl Incoming {
         }
     }
 
+    /// What the engine uses as its `Config`, or has used for a release that ran before.
     pub(super) fn image_config(&self) -> Value {
-        self.image().map_or(Value::Null, |it| it.config.clone())
+        match self {
+            Self::New { image, again: None, .. } => image.config.clone(),
+            Self::New { again: Some(release), .. } | Self::Kept { release } => {
+                release.inspect["Config"].clone()
+            }
+        }
     }
 
     pub(super) fn label(&self) -> Option<String> {
@@ -90,7 +96,7 @@ fn update(at: &Observed, to: &Desired, image: &IncomingImage) -> Result<Incoming
     };
     if let Some(target) = at.target() {
         let is_same_image = is_running(target, image);
-        if is_same_image && !declared_differs(at, declared.is_some(), &specification) {
+        if is_same_image && !declared_differs(at, declared.as_ref()) {
             return Err(PlanError::NothingToDo { version: image.version() });
         }
     }
@@ -109,10 +115,30 @@ fn is_running(target: &Member, image: &IncomingImage) -> bool {
 }
 
 /// A changed `run` is a change like a new image. What was made last is compared, not what the
-/// engine reports of it.
-fn declared_differs(at: &Observed, is_declared: bool, specification: &Specification) -> bool {
+/// engine reports of it; and without the anonymous volumes, which nobody declared and which are
+/// bound by name only from the second container on.
+fn declared_differs(at: &Observed, declared: Option<&Value>) -> bool {
     let Some(recorded) = at.state.as_ref().and_then(|it| it.running()) else { return false };
-    is_declared && recorded.specification.body != specification.body
+    let Some(declared) = declared else { return false };
+    let wanted = Specification::of_declared(declared, None, at.engine.api);
+    let is_declared = |bind: &Value| {
+        let binds = wanted.body["HostConfig"]["Binds"].as_array();
+        binds.is_some_and(|it| it.contains(bind))
+    };
+    let volumes = at.target().into_iter().flat_map(|it| it.data_volumes());
+    let anonymous: Vec<String> = volumes.map(|(name, target)| format!("{name}:{target}")).collect();
+    let is_anonymous = |bind: &Value| {
+        let plain = bind.as_str().unwrap_or_default();
+        anonymous.iter().any(|it| it == plain.trim_end_matches(":ro"))
+    };
+    let mut made = recorded.specification.clone();
+    if let Some(binds) = made.body["HostConfig"]["Binds"].as_array_mut() {
+        binds.retain(|it| is_declared(it) || !is_anonymous(it));
+        if binds.is_empty() && wanted.body["HostConfig"]["Binds"].is_null() {
+            made.body["HostConfig"].as_object_mut().map(|it| it.remove("Binds"));
+        }
+    }
+    made.body != wanted.body || made.joins != wanted.joins
 }
 
 fn rollback(at: &Observed, number: u32) -> Result<Incoming, PlanError> {

@@ -103,7 +103,7 @@ impl Planner<'_> {
 
     /// The name of ours for an image that this operation keeps.
     fn keep(&self, which: &str) -> String {
-        format!("switchback-keep/{}:{}-{which}", image_name(&self.at.name), self.to.operation)
+        format!("{}:{}-{which}", keep_repository(&self.at.name), self.to.operation)
     }
 
     fn release(&self) -> Release {
@@ -300,6 +300,25 @@ fn deadline(health: &HealthSettings, body: &serde_json::Value, image: &serde_jso
     let (interval, timeout) = (ms("Interval", 30_000), ms("Timeout", 30_000));
     let retries = check("Retries").unwrap_or(3);
     asked.max(ms("StartPeriod", 0) + retries * (interval + timeout) + interval)
+}
+
+/// How a container that runs is held to the gate of an update, with nothing to compare it with.
+pub fn gate_of_running(health: &HealthSettings, target: &Member) -> GatePolicy {
+    let is_one_shot = target.doing() == Doing::OneShot;
+    GatePolicy {
+        interval: health.interval_ms,
+        patience: health.timeout_ms + 1_000,
+        streak: usize::try_from(health.healthy_streak).unwrap_or(1).max(1),
+        deadline: deadline(health, &target.inspect["Config"], &target.image["Config"]),
+        window: health.min_healthy_time_ms,
+        expect: Expectation { one_shot: is_one_shot, ..Expectation::default() },
+        baseline: None,
+    }
+}
+
+/// The repository of our names for a container's images; their tags begin with the operation's id.
+pub fn keep_repository(container: &str) -> String {
+    format!("switchback-keep/{}", image_name(container))
 }
 
 /// A container's name as part of an image's name, which has no capitals.

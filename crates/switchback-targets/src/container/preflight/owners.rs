@@ -59,6 +59,19 @@ fn owned(member: &Member, settings: &ContainerSettings) -> Option<Check> {
     Some(Check::failed("owner", "not_permitted", message).hint(*command))
 }
 
+/// Who makes and unmakes a container, in a sentence with what to do; none where nobody else does.
+pub fn owner_of(inspect: &Value) -> Option<String> {
+    let member = Member { inspect: inspect.clone(), image: Value::Null, written: Vec::new() };
+    if let Some(project) = member.label("com.docker.compose.project") {
+        return Some(format!(
+            "it belongs to the compose project {project}: docker compose --project-name {project} pull, then up -d"
+        ));
+    }
+    let by_label = OWNERS.iter().find(|(label, ..)| member.label(label).is_some());
+    let (_, owner, command) = by_label.or_else(|| by_name(&member))?;
+    Some(format!("it is managed by {owner}: {command}"))
+}
+
 /// Podman passes the unit's name in the environment of what it annotates, too.
 fn by_name(member: &Member) -> Option<&'static (&'static str, &'static str, &'static str)> {
     let annotated = &member.inspect["HostConfig"]["Annotations"]["PODMAN_SYSTEMD_UNIT"];

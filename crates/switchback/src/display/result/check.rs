@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::facts::{label, list, name, texts, word};
 use crate::display::table::Table;
-use crate::display::text;
+use crate::display::text::{self, AddLine as _};
 
 /// The text of the document of `check`.
 pub fn check(document: &Value) -> String {
@@ -22,7 +22,18 @@ pub fn check(document: &Value) -> String {
             reason(deployment),
         ]);
     }
-    table.render() + &advice(deployments)
+    table.render() + &errors(deployments) + &advice(deployments)
+}
+
+/// Why it cannot be said, in whole sentences: a cell has no room for them.
+fn errors(deployments: &[Value]) -> String {
+    let mut told = String::new();
+    for deployment in deployments {
+        if let Some(message) = deployment.get("error").and_then(|it| word(it, "message")) {
+            told.add_line(&format!("{}: {}", name(deployment), text::brief(message)));
+        }
+    }
+    told
 }
 
 fn status(deployment: &Value) -> String {

@@ -3,16 +3,24 @@
 
 mod check;
 mod facts;
+mod gc;
+mod health;
 mod history;
+mod init;
 mod operation;
 mod plan;
+mod quarantine;
 mod show;
 mod status;
 
 pub use check::check;
+pub use gc::gc;
+pub use health::health;
 pub use history::history;
+pub use init::init;
 pub use operation::operation_result;
 pub use plan::plan;
+pub use quarantine::quarantine;
 pub use show::show;
 pub use status::status;
 

@@ -52,6 +52,12 @@ fn one(document: &Value) -> String {
     for change in texts(document, "changes_reverted") {
         told.add_line(&format!("  taken back: {change}"));
     }
+    for thing in list(document, "removed") {
+        told.add_line(&format!("  removed: {}", super::gc::thing(thing)));
+    }
+    for thing in list(document, "left") {
+        told.add_line(&format!("  left where it is: {}", super::gc::thing(thing)));
+    }
     told.push_str(&failure(error));
     for message in texts(document, "warnings") {
         told.add_line(&format!("  Warning: {message}"));
@@ -107,6 +113,7 @@ fn committed(document: &Value, name: &str) -> String {
         ("rollback", _) => "Went back on",
         ("recover", _) => "Recovered",
         ("adopt", _) => "Adopted",
+        ("forget", _) => "Forgot",
         _ => "Changed",
     };
     let versions = match (previous, label(document, "new")) {

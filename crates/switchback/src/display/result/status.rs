@@ -48,7 +48,10 @@ pub fn status(document: &Value, now: Timestamp) -> String {
 /// The phase while something is going on, else what the container does.
 fn state(deployment: &Value) -> String {
     let state = match word(deployment, "phase") {
-        None | Some("idle") => word(deployment, "container_state").unwrap_or("unknown"),
+        None | Some("idle") => word(deployment, "container_state").unwrap_or_else(|| {
+            let was_seen = deployment.get("observed_at").is_some();
+            if was_seen { "unknown" } else { "never seen" }
+        }),
         Some(phase) => phase,
     };
     text::one_line(state).replace('_', " ")
@@ -77,9 +80,9 @@ fn notes(deployment: &Value) -> Vec<String> {
     {
         notes.push(format!("newer: {target}"));
     }
-    match deployment.get("held") {
-        Some(Value::String(held)) => notes.push(format!("held at {}", text::brief(held))),
-        Some(Value::Bool(true)) => notes.push("held".to_owned()),
+    match (deployment.get("held"), word(deployment, "held_at")) {
+        (_, Some(held)) => notes.push(format!("held at {}", text::brief(held))),
+        (Some(Value::Bool(true)), None) => notes.push("held".to_owned()),
         _ => {}
     }
     match deployment.get("drift") {
@@ -91,6 +94,14 @@ fn notes(deployment: &Value) -> Vec<String> {
         _ => {}
     }
     notes.extend(deployment.get("locked_by").and_then(holder));
+    if let (Some(release), Some(rung)) =
+        (word(deployment, "previous_release"), word(deployment, "way_back"))
+    {
+        notes.push(format!("way back: {} ({})", text::one_line(release), text::one_line(rung)));
+    }
+    if let Some(reason) = deployment.pointer("/error/message").and_then(Value::as_str) {
+        notes.push(format!("not looked at: {}", text::brief(reason)));
+    }
     notes
 }
 
@@ -129,16 +140,17 @@ mod tests {
              "current_label": "2.0.0", "target_version": "sha256:bb", "release": "r2",
              "healthy": true, "uptime_seconds": 7500, "memory_usage_mb": 120.4,
              "last_outcome": "rolled_back", "last_update_at": "2026-01-10T11:57:00Z",
-             "held": true, "drift": ["env", "ports"]},
+             "held": true, "held_at": "web:2", "previous_release": "r1",
+             "way_back": "kept", "drift": ["env", "ports"]},
             {"deployment": "db", "phase": "stuck", "healthy": false,
              "locked_by": {"user": "alice", "host": "laptop", "pid": 7}},
             {"deployment": "new"},
         ]});
         insta::assert_snapshot!(status(&document, now()), @r"
         NAME   STATE     VERSION   RELEASE   HEALTH      UPTIME      MEMORY    LAST UPDATE              NOTES
-        web    running   2.0.0     r2        healthy     2 h 5 min   120 MiB   rolled back, 3 min ago   newer: bb; held; 2 settings drifted
+        web    running   2.0.0     r2        healthy     2 h 5 min   120 MiB   rolled back, 3 min ago   newer: bb; held at web:2; 2 settings drifted; way back: r1 (kept)
         db     stuck                         unhealthy                                                  in use by alice@laptop (pid 7)
-        new    unknown                       unknown
+        new    never seen                    unknown
         Next: switchback recover db
         ");
     }

@@ -1,0 +1,100 @@
+//! What is the same for all deployments on an engine, asked once.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+use switchback_targets::{
+    engine_api::{EngineClient, EngineLocation},
+    keeper::{self, lease::lease_name},
+};
+
+use crate::{
+    error::CommandError,
+    operate::{
+        Answer,
+        connect::{Connected, Kept, read_kept},
+    },
+};
+
+/// Up to this many records are read one by one: one costs an engine about 50 ms, and all of them
+/// together may be megabytes of other people's.
+const READ_ONE_BY_ONE_MAX: usize = 2;
+
+/// The files of a target's record: name and content.
+type Files = Vec<(String, Vec<u8>)>;
+
+/// An engine's lists.
+#[derive(Debug)]
+pub(crate) struct EngineView {
+    /// The connection.
+    pub(crate) client: EngineClient,
+    containers: HashSet<String>,
+    names: HashSet<String>,
+    images: HashSet<String>,
+    records: HashMap<String, Files>,
+}
+
+impl EngineView {
+    /// Connects to an engine and asks for its lists, and for what is recorded with those targets.
+    pub(crate) async fn gather(place: &EngineLocation, targets: &[&str]) -> Answer<Self> {
+        Self::of(EngineClient::connect(place).await?, targets).await
+    }
+
+    /// The lists of an engine, and what is recorded with those targets.
+    pub(crate) async fn of(client: EngineClient, targets: &[&str]) -> Answer<Self> {
+        let (containers, images, records) = tokio::join!(
+            client.containers(),
+            client.get("/images/json"),
+            records(&client, targets)
+        );
+        let (containers, images, records) = (containers?, images?, records?);
+        let id = |it: &Value| it["Id"].as_str().map(str::to_owned);
+        let names = containers
+            .iter()
+            .flat_map(|it| it["Names"].as_array().into_iter().flatten())
+            .filter_map(|it| Some(it.as_str()?.trim_start_matches('/').to_owned()))
+            .collect();
+        let containers = containers.iter().filter_map(id).collect();
+        let images = images.as_array().into_iter().flatten().filter_map(id).collect();
+        Ok(Self { client, containers, names, images, records })
+    }
+
+    /// Whether a container of that id is there.
+    pub(crate) fn has_container(&self, id: &str) -> bool {
+        self.containers.contains(id)
+    }
+
+    /// Whether an image of that id is there.
+    pub(crate) fn has_image(&self, id: &str) -> bool {
+        self.images.contains(id)
+    }
+
+    /// Whether somebody has the lease on a target.
+    pub(crate) fn has_lease(&self, target: &str) -> bool {
+        self.names.contains(&lease_name(target))
+    }
+
+    /// What is recorded with a target.
+    pub(crate) fn kept(&self, connected: &Connected) -> Answer<Kept> {
+        let files = self.records.get(connected.target()).cloned().unwrap_or_default();
+        read_kept(&connected.name, files)
+    }
+}
+
+async fn records(client: &EngineClient, targets: &[&str]) -> Answer<HashMap<String, Files>> {
+    let mut records: HashMap<String, Files> = HashMap::new();
+    if targets.len() > READ_ONE_BY_ONE_MAX
+        && let Ok(all) = keeper::read_all_records(client).await
+    {
+        for (target, file, content) in all {
+            records.entry(target).or_default().push((file, content));
+        }
+        return Ok(records);
+    }
+    // One by one also where all of them together are more than one answer may hold.
+    for target in targets {
+        let files = keeper::read_records(client, target).await.map_err(CommandError::from)?;
+        records.insert((*target).to_owned(), files);
+    }
+    Ok(records)
+}

@@ -1,0 +1,187 @@
+//! One look at deployments: what runs, how it is, and what is recorded of it. It changes nothing on
+//! any engine.
+//!
+//! What is the same for a whole engine (its lists, and the records of all targets) is asked once;
+//! containers are looked at side by side.
+
+mod container;
+mod engine;
+mod phase;
+mod row;
+mod way_back;
+
+use futures_util::{StreamExt as _, future::join_all, stream};
+use serde_json::Value;
+use switchback_targets::{engine_api::EngineLocation, probe::HttpClient};
+
+pub(crate) use self::{
+    container::{Looked, Scope, healthy, look, memory_mb, uptime_seconds},
+    engine::EngineView,
+    phase::{Situation, phase_of, situation},
+    row::{as_last_seen, row, time},
+    way_back::{rung, way_back, word as rung_word},
+};
+use super::{
+    Answer,
+    connect::{Connected, location, settings},
+    prepare, who,
+};
+use crate::{config::Deployment, error::CommandError, store::Store};
+
+/// How many containers are asked at once: an engine answers an inspect in under a millisecond, and
+/// more connections than this only wait for its two or four cores.
+const CONTAINERS_AT_ONCE: usize = 64;
+
+/// What a look needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Looker<'a> {
+    /// Our own record.
+    pub(crate) store: &'a Store,
+    /// This host, whose processes can be seen.
+    pub(crate) host: String,
+    client: HttpClient,
+}
+
+impl<'a> Looker<'a> {
+    /// Looks with what is known in that store.
+    pub(crate) fn new(store: &'a Store) -> Answer<Self> {
+        let host = who::Who::of_this_process().host;
+        Ok(Self { store, host, client: prepare::http_client()? })
+    }
+
+    /// Looks at deployments, stores what was seen, and returns a row of `status` for each, in their
+    /// order. Where a look failed, the row is what was last seen, with the error.
+    pub(crate) async fn rows(&self, deployments: &[&Deployment]) -> Answer<Vec<Value>> {
+        let mut rows: Vec<(usize, Answer<Value>)> = Vec::new();
+        for looked in join_all(self.by_engine(deployments)?).await {
+            rows.extend(looked);
+        }
+        rows.sort_by_key(|(at, _)| *at);
+        let mut answers = Vec::new();
+        for (deployment, (_, row)) in deployments.iter().zip(rows) {
+            answers.push(match row {
+                Ok(row) => row,
+                Err(error) => self.failed(deployment, &error)?,
+            });
+        }
+        Ok(answers)
+    }
+
+    /// One future an engine.
+    fn by_engine<'b>(
+        &'b self,
+        deployments: &'b [&'b Deployment],
+    ) -> Answer<Vec<impl Future<Output = Vec<(usize, Answer<Value>)>> + 'b>> {
+        let mut groups: Vec<(Result<EngineLocation, CommandError>, Vec<usize>)> = Vec::new();
+        for (at, deployment) in deployments.iter().enumerate() {
+            let place = settings(deployment).and_then(|_| location(deployment));
+            match groups.iter_mut().find(|(known, _)| same_place(known, &place)) {
+                Some((_, members)) => members.push(at),
+                None => groups.push((place, vec![at])),
+            }
+        }
+        let look = |(place, members)| self.look_at_engine(place, members, deployments);
+        Ok(groups.into_iter().map(look).collect())
+    }
+
+    async fn look_at_engine(
+        &self,
+        place: Answer<EngineLocation>,
+        members: Vec<usize>,
+        deployments: &[&Deployment],
+    ) -> Vec<(usize, Answer<Value>)> {
+        let names: Vec<&str> = members
+            .iter()
+            .filter_map(|at| Some(deployments[*at].container.as_ref()?.container.as_str()))
+            .collect();
+        let view = match place {
+            Ok(place) => EngineView::gather(&place, &names).await,
+            Err(error) => Err(error),
+        };
+        let view = match view {
+            Ok(view) => view,
+            Err(error) => return members.into_iter().map(|at| (at, Err(error.clone()))).collect(),
+        };
+        let scope = Scope::of(deployments.len());
+        let one = |at: usize| {
+            let view = &view;
+            async move { (at, self.one(view, deployments[at], scope).await) }
+        };
+        stream::iter(members).map(one).buffer_unordered(CONTAINERS_AT_ONCE).collect().await
+    }
+
+    async fn one(
+        &self,
+        view: &EngineView,
+        deployment: &Deployment,
+        scope: Scope,
+    ) -> Answer<Value> {
+        let connected = Connected {
+            name: deployment.name.clone(),
+            settings: settings(deployment)?,
+            engine: view.client.clone(),
+        };
+        self.see(view, &connected, scope).await
+    }
+
+    /// Looks at one deployment on an engine whose lists are known, and stores what was seen.
+    pub(crate) async fn see(
+        &self,
+        view: &EngineView,
+        connected: &Connected,
+        scope: Scope,
+    ) -> Answer<Value> {
+        let gate = prepare::gate_with(connected, self.client.clone());
+        let looked = look(connected, &gate, scope).await?;
+        let kept = view.kept(connected)?;
+        let row = row(self, view, connected, &kept, &looked).await?;
+        if self.store.deployment(&connected.name)?.is_none() {
+            self.store.put_deployment(
+                crate::store::NewDeployment {
+                    name: &connected.name,
+                    kind: "container",
+                    engine: &connected.engine.location().url,
+                    target_key: &connected.target_key(),
+                    target_json: &serde_json::json!({ "container": connected.target() })
+                        .to_string(),
+                },
+                looked.at,
+            )?;
+        }
+        self.store.observe(&connected.name, &row.to_string(), looked.at)?;
+        Ok(row)
+    }
+
+    fn failed(&self, deployment: &Deployment, error: &CommandError) -> Answer<Value> {
+        let seen = self.store.deployment(&deployment.name)?;
+        let text = seen.and_then(|it| it.status_json);
+        let mut row =
+            text.and_then(|it| serde_json::from_str::<Value>(&it).ok()).unwrap_or_default();
+        if !row.is_object() {
+            row = serde_json::json!({ "deployment": deployment.name, "kind": deployment.kind.word() });
+        }
+        row["error"] = error.object();
+        Ok(row)
+    }
+}
+
+fn same_place(one: &Answer<EngineLocation>, other: &Answer<EngineLocation>) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => one.url == other.url,
+        (Err(one), Err(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// Looks once more after an operation, so that what is stored is what runs. The operation has
+/// ended: what goes wrong here is no failure of its.
+pub(crate) async fn look_after(store: &Store, connected: &Connected) {
+    let seen = async {
+        let looker = Looker::new(store)?;
+        let view = EngineView::of(connected.engine.clone(), &[connected.target()]).await?;
+        looker.see(&view, connected, Scope::Many).await
+    };
+    if let Err(error) = seen.await {
+        tracing::warn!(%error, deployment = connected.name, "what runs now was not written down");
+    }
+}

@@ -1,0 +1,231 @@
+//! A row of `status`: from a look, and as last seen.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use switchback_core::event::PhaseName;
+use switchback_targets::{
+    container::{
+        members::Member,
+        plan::{label_of, version_of},
+    },
+    keeper::lease::{self, Held},
+};
+
+use super::{EngineView, Looked, Looker, Situation, healthy, memory_mb, situation, uptime_seconds};
+use crate::{
+    config::Deployment,
+    display::phase_word,
+    operate::{
+        Answer,
+        connect::{Connected, Kept},
+        journal, service_url,
+    },
+    store::{Observation, Operation},
+};
+
+/// The row of a deployment that was just looked at.
+pub(crate) async fn row(
+    looker: &Looker<'_>,
+    view: &EngineView,
+    connected: &Connected,
+    kept: &Kept,
+    looked: &Looked,
+) -> Answer<Value> {
+    let name = &connected.name;
+    let held = match view.has_lease(connected.target()) {
+        true => lease::look(&connected.engine, connected.target()).await?,
+        false => None,
+    };
+    let last = looker.store.history(Some(name), 1, None)?.into_iter().next();
+    let phase = phase(looker, kept, held.as_ref(), last.as_ref())?;
+    let mut row = Map::new();
+    let mut put = |key: &str, value: Value| {
+        if !value.is_null() {
+            row.insert(key.to_owned(), value);
+        }
+    };
+    put("deployment", json!(name));
+    put("kind", json!("container"));
+    put("host", json!(connected.engine.location().url));
+    put("phase", json!(phase_word(phase)));
+    put("container_state", json!(container_state(looked)));
+    put("healthy", json!(healthy(looked)));
+    put("health_detail", json!(looked.seen.as_ref().map(switchback_core::Seen::summary)));
+    put("memory_usage_mb", json!(looked.memory_bytes.map(memory_mb)));
+    put("observed_at", json!(time(looked.at)));
+    put("locked_by", held.as_ref().map_or(Value::Null, |it| locked_by(&it.holder)));
+    if let Some(member) = &looked.member {
+        put("current_version", json!(version_of(member)));
+        put("current_label", json!(label_of(member)));
+        put("uptime_seconds", json!(uptime_seconds(member, looked.at)));
+        put(
+            "url",
+            json!(service_url::service_url(
+                &connected.settings,
+                &connected.engine.location().url,
+                &member.inspect
+            )),
+        );
+    }
+    let version = looked.seen.as_ref().and_then(|it| it.version.clone());
+    put("reported_version", json!(version));
+    let mut row = Value::Object(row);
+    add_releases(looker, view, name, kept, looked, &mut row)?;
+    add_history(&mut row, last.as_ref());
+    add_wishes(looker, name, &mut row)?;
+    Ok(row)
+}
+
+fn phase(
+    looker: &Looker<'_>,
+    kept: &Kept,
+    held: Option<&Held>,
+    last: Option<&Operation>,
+) -> Answer<PhaseName> {
+    let open = last.filter(|it| it.finished.is_none());
+    let ours = match open {
+        Some(open) => journal::load(looker.store, &open.begun.id)?,
+        None => Vec::new(),
+    };
+    let records = if ours.is_empty() { &kept.journal } else { &ours };
+    let us = (looker.store.id(), looker.host.as_str());
+    let our_pid = open.map(|it| it.begun.pid);
+    Ok(situation(&Situation { records, held, our_pid, us }))
+}
+
+/// What the engine says that it does.
+fn container_state(looked: &Looked) -> &str {
+    let state = looked.member.as_ref().map(|it| it.inspect["State"]["Status"].as_str());
+    match state {
+        None => "missing",
+        Some(word) => word.unwrap_or("unknown"),
+    }
+}
+
+/// Which release runs, whether it is the one that was recorded, and the way back.
+fn add_releases(
+    looker: &Looker<'_>,
+    view: &EngineView,
+    name: &str,
+    kept: &Kept,
+    looked: &Looked,
+    row: &mut Value,
+) -> Answer<()> {
+    let Some(state) = &kept.state else {
+        row["drift"] = json!(false);
+        return Ok(());
+    };
+    let running = state.running();
+    let is_recorded = |member: &Member| {
+        running.is_some_and(|it| it.container == member.id() && it.image == member.image_id())
+    };
+    let drifted = running.is_some() && !looked.member.as_ref().is_some_and(is_recorded);
+    row["drift"] = json!(drifted);
+    if state.current > 0 {
+        row["release"] = json!(format!("r{}", state.current));
+    }
+    if state.owner.store != looker.store.id() {
+        row["owned_by"] = json!(format!("{}@{}", state.owner.user, state.owner.host));
+    }
+    let rejected = looker.store.quarantine(name)?;
+    if let Some(previous) = super::way_back(state, &rejected) {
+        row["previous_release"] = json!(format!("r{}", previous.release.number));
+        row["previous_version"] = json!(previous.release.version);
+        if let Some(label) = &previous.release.label {
+            row["previous_label"] = json!(label);
+        }
+        row["way_back"] = json!(super::rung_word(super::rung(view, state, previous)));
+    }
+    Ok(())
+}
+
+/// How the last operation ended.
+fn add_history(row: &mut Value, last: Option<&Operation>) {
+    let finished = last.and_then(|it| it.finished.as_ref());
+    if let Some(finished) = finished {
+        row["last_outcome"] = json!(finished.outcome);
+        row["last_update_at"] = json!(time(finished.finished_at));
+    }
+    row["update_status"] = json!(update_status(
+        row["phase"].as_str().unwrap_or_default(),
+        finished.map(|it| it.outcome.as_str()),
+    ));
+}
+
+/// What people and the last check want of it.
+fn add_wishes(looker: &Looker<'_>, name: &str, row: &mut Value) -> Answer<()> {
+    let held = looker.store.hold(name)?;
+    let check = looker.store.check(name)?;
+    wishes(row, held.as_deref(), check.as_ref().map(|it| it.check_json.as_str()));
+    Ok(())
+}
+
+fn wishes(row: &mut Value, held: Option<&str>, check: Option<&str>) {
+    row["held"] = json!(held.is_some());
+    if let Some(held) = held {
+        row["held_at"] = json!(held);
+    }
+    let check: Value = check.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
+    // An answer from before the last update says nothing any more.
+    if check["status"] == "available" && check["current_version"] == row["current_version"] {
+        for key in ["target_version", "target_label"] {
+            if let Some(known) = check.get(key) {
+                row[key] = known.clone();
+            }
+        }
+    }
+}
+
+/// The word for how updates of it stand.
+fn update_status(phase: &str, last_outcome: Option<&str>) -> &'static str {
+    match (phase, last_outcome) {
+        ("interrupted" | "stuck", _) => "failed",
+        ("idle", Some("committed")) => "success",
+        ("idle", Some("rolled_back")) => "rolled_back",
+        ("idle", Some("failed" | "stuck" | "interrupted")) => "failed",
+        ("idle", _) => "idle",
+        _ => "updating",
+    }
+}
+
+fn locked_by(holder: &switchback_core::lease::Holder) -> Value {
+    json!({ "user": holder.user, "host": holder.host, "pid": holder.pid,
+        "operation": holder.operation, "since": time(holder.since) })
+}
+
+/// Milliseconds since the epoch as RFC 3339.
+pub(crate) fn time(at: u64) -> String {
+    let at = i64::try_from(at).ok().and_then(|it| Timestamp::from_millisecond(it).ok());
+    at.unwrap_or_default().to_string()
+}
+
+/// The row of a deployment as it was last seen, from our own record alone. `open` is its operation
+/// that has begun and not ended, with the phase that it is in.
+pub(crate) fn as_last_seen(
+    deployment: &Deployment,
+    seen: Option<&Observation>,
+    open: Option<(PhaseName, &Operation)>,
+    held: Option<&str>,
+    check: Option<&str>,
+) -> Value {
+    let text = seen.and_then(|it| it.status_json.as_deref());
+    let mut row: Value = text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
+    if !row.is_object() {
+        row = json!({ "kind": deployment.kind.word(), "phase": "idle", "update_status": "idle" });
+    }
+    row["deployment"] = json!(deployment.name);
+    if let (None, Some(number)) = (row.get("release"), seen.and_then(|it| it.current_release)) {
+        row["release"] = json!(format!("r{number}"));
+    }
+    if let Some((phase, operation)) = open {
+        row["phase"] = json!(phase_word(phase));
+        row["update_status"] = json!(update_status(phase_word(phase), None));
+        if phase != PhaseName::Interrupted {
+            let begun = &operation.begun;
+            row["locked_by"] = json!({ "user": begun.user, "host": begun.host, "pid": begun.pid,
+                "operation": begun.id, "since": time(begun.started_at) });
+        }
+    }
+    wishes(&mut row, held, check);
+    row
+}

@@ -1,0 +1,84 @@
+//! What a test leaves on the engine, found by its own unique name and removed by its exact names.
+
+use std::cell::RefCell;
+
+use super::world::World;
+
+/// Names of what a test has made besides the containers that carry its own name.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    pub(crate) containers: RefCell<Vec<String>>,
+    pub(crate) volumes: RefCell<Vec<String>>,
+    pub(crate) networks: RefCell<Vec<String>>,
+}
+
+impl World {
+    /// Containers that an update of ours has made or parked.
+    pub(crate) fn temporary_containers(&self) -> Vec<String> {
+        let mark = format!("{}.switchback-", self.name);
+        let mut found = self.containers();
+        found.retain(|it| it.contains(&mark) || self.is_lease(it));
+        found.sort();
+        found
+    }
+
+    fn is_lease(&self, name: &str) -> bool {
+        name == format!("switchback-lease-{}", self.name)
+    }
+
+    fn containers(&self) -> Vec<String> {
+        let listed = self.docker(&["ps", "--all", "--format", "{{.Names}}"]);
+        listed.split([',', '\n']).map(str::to_owned).collect()
+    }
+
+    /// Image names that Switchback keeps for this test's container.
+    pub(crate) fn kept_images(&self) -> Vec<String> {
+        self.images_of(&format!("switchback-keep/{}", self.name))
+    }
+
+    fn images_of(&self, repository: &str) -> Vec<String> {
+        let listed = self.docker(&["images", "--format", "{{.Repository}}:{{.Tag}}", repository]);
+        let mut found: Vec<String> = listed.lines().map(str::to_owned).collect();
+        found.sort();
+        found
+    }
+
+    fn remove_everything(&self) {
+        let mut containers = self.temporary_containers();
+        containers.extend(self.made.containers.borrow().iter().rev().cloned());
+        self.quietly(&["rm", "--force", "--volumes"], &containers);
+        self.quietly(&["network", "rm"], &self.made.networks.borrow());
+        self.quietly(&["volume", "rm", "--force"], &self.made.volumes.borrow());
+        self.quietly(&["rmi"], &self.kept_images());
+        let own = self.docker(&["images", "--quiet", "--no-trunc", &self.repository_reference()]);
+        let mut own: Vec<String> = own.lines().map(str::to_owned).collect();
+        own.sort();
+        own.dedup();
+        for image in own {
+            // An image has a name for each tag and each digest; each of these is in our repository.
+            let names = "{{join .RepoTags \"\\n\"}}\n{{join .RepoDigests \"\\n\"}}";
+            let names = self.docker_output(&["image", "inspect", "--format", names, &image]);
+            let names = names.unwrap_or_default();
+            let ours = |it: &&str| it.starts_with(&self.repository_reference());
+            let names: Vec<String> = names.lines().filter(ours).map(str::to_owned).collect();
+            self.quietly(&["rmi"], &names);
+        }
+    }
+
+    fn quietly(&self, arguments: &[&str], names: &[String]) {
+        if names.is_empty() {
+            return;
+        }
+        let mut all = arguments.to_vec();
+        all.extend(names.iter().map(String::as_str));
+        self.docker_output(&all).ok();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::env::var_os("SWITCHBACK_TEST_KEEP").is_none() {
+            self.remove_everything();
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What the tests against the real engine share: a world of one's own, and the program run in it.
+
+pub(crate) mod away;
+pub(crate) mod http;
+pub(crate) mod names;
+pub(crate) mod process;
+pub(crate) mod service;
+pub(crate) mod store;
+pub(crate) mod world;
+
+pub(crate) use process::Output;
+pub(crate) use world::World;

@@ -1,0 +1,84 @@
+//! The service under test, looked at through the docker client and its own port.
+
+use serde_json::Value;
+
+use super::{http, world::World};
+
+impl World {
+    /// Runs `latest` as a user would: a published port, a named volume, a restart policy.
+    pub(crate) fn start_service(&self) {
+        self.start_service_with(&[]);
+    }
+
+    /// As [`World::start_service`], with more arguments of `docker run`.
+    #[track_caller]
+    pub(crate) fn start_service_with(&self, more: &[&str]) {
+        self.made.containers.borrow_mut().push(self.name.clone());
+        self.made.volumes.borrow_mut().push(self.name.clone());
+        let (publish, volume) =
+            (format!("127.0.0.1:{}:8080", self.port), format!("{}:/data", self.name));
+        let image = self.image("latest");
+        let mut run = vec!["run", "--detach", "--pull", "always", "--quiet", "--name", &self.name];
+        run.extend(["--publish", &publish, "--volume", &volume, "--restart", "unless-stopped"]);
+        run.extend_from_slice(more);
+        run.push(&image);
+        self.docker(&run);
+        self.until("the service answers", || self.status("/") == 200);
+    }
+
+    /// Another container of this test, removed with it.
+    pub(crate) fn also_runs(&self, word: &str) -> String {
+        let name = format!("{}-{word}", self.name);
+        self.made.containers.borrow_mut().push(name.clone());
+        name
+    }
+
+    /// The status of an address of the service; 0 where nobody answers.
+    pub(crate) fn status(&self, path: &str) -> u16 {
+        http::ask(self.port, "GET", path).map_or(0, |it| it.0)
+    }
+
+    /// What the service says that it is; empty where nobody answers.
+    pub(crate) fn serving(&self) -> String {
+        let answer = http::ask(self.port, "GET", "/").filter(|it| it.0 == 200);
+        let body: Option<Value> = answer.and_then(|it| serde_json::from_str(&it.1).ok());
+        body.and_then(|it| it["version"].as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// Writes rows by the service.
+    #[track_caller]
+    pub(crate) fn write_rows(&self, count: usize) {
+        for _ in 0..count {
+            let answer = http::ask(self.port, "POST", "/rows");
+            assert_eq!(answer.as_ref().map(|it| it.0), Some(200), "a row is written: {answer:?}");
+        }
+    }
+
+    /// How many rows the service finds.
+    #[track_caller]
+    pub(crate) fn rows(&self) -> u64 {
+        let answer = http::ask(self.port, "GET", "/rows").expect("the service answers");
+        let body: Value = serde_json::from_str(&answer.1).unwrap_or_default();
+        body["count"].as_u64().unwrap_or_else(|| panic!("rows are counted: {answer:?}"))
+    }
+
+    /// The inspect of a container.
+    #[track_caller]
+    pub(crate) fn inspect(&self, name: &str) -> Value {
+        let text = self.docker(&["inspect", "--type", "container", name]);
+        let list: Value = serde_json::from_str(&text).expect("inspect answers in JSON");
+        list[0].clone()
+    }
+
+    /// The inspect of the service's container.
+    #[track_caller]
+    pub(crate) fn service(&self) -> Value {
+        self.inspect(&self.name)
+    }
+
+    /// The id of the service's container.
+    #[track_caller]
+    pub(crate) fn id(&self) -> String {
+        self.service()["Id"].as_str().unwrap_or_default().to_owned()
+    }
+}

@@ -1,0 +1,233 @@
+//! A world for one test: a container, a volume, a registry repository, a configuration and a store of its own.
+
+use std::{
+    cell::RefCell,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+use switchback_testkit::lab::{Lab, LabError, Prober, free_port, ledger_config};
+
+use super::{
+    away::Made,
+    names::unique,
+    process::{Output, Running},
+};
+
+/// What is configured unless a test says otherwise: a gate that decides within seconds.
+const GATE: &str = r#"interval = "100ms"
+timeout = "2s"
+healthy_streak = 2
+min_healthy_time = "1s"
+healthy_deadline = "12s""#;
+
+/// Everything that one test has.
+pub(crate) struct World {
+    pub(crate) lab: Lab,
+    runtime: tokio::runtime::Runtime,
+    /// The container, the volume and the repository have this name.
+    pub(crate) name: String,
+    /// The service's port on this host.
+    pub(crate) port: u16,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) made: Made,
+    /// Lines below `[deployment.web]`.
+    settings: RefCell<Vec<String>>,
+    probe: RefCell<Option<String>>,
+    gate: RefCell<String>,
+}
+
+/// The lab's errors say what to type.
+fn of_lab<T>(result: Result<T, LabError>) -> T {
+    result.unwrap_or_else(|error| panic!("{error} (run scripts/lab up)"))
+}
+
+impl World {
+    #[track_caller]
+    pub(crate) fn new(word: &str) -> Self {
+        let lab = of_lab(Lab::connect());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let port = of_lab(free_port());
+        let probe = format!(
+            "http = \"http://127.0.0.1:{port}/health\"\njson = {{ \"/healthy\" = true }}\nversion = \"/version\""
+        );
+        Self {
+            lab,
+            runtime: runtime.expect("a runtime"),
+            name: unique(word),
+            port,
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            made: Made::default(),
+            settings: RefCell::default(),
+            probe: RefCell::new(Some(probe)),
+            gate: RefCell::new(GATE.to_owned()),
+        }
+    }
+
+    /// `REGISTRY/REPOSITORY`
+    pub(crate) fn repository_reference(&self) -> String {
+        format!("{}/{}", self.lab.registry(), self.name)
+    }
+
+    /// `REGISTRY/REPOSITORY:TAG`
+    pub(crate) fn image(&self, tag: &str) -> String {
+        format!("{}:{tag}", self.repository_reference())
+    }
+
+    /// Puts a version of the ledger under `latest`, and returns its digest.
+    pub(crate) fn publish(&self, version: &str, environment: &[(&str, &str)]) -> String {
+        self.publish_as("latest", version, environment)
+    }
+
+    pub(crate) fn publish_as(&self, tag: &str, version: &str, more: &[(&str, &str)]) -> String {
+        let migrate = match version {
+            "2.0.0" => "add-column",
+            "3.0.0" => "drop-column",
+            _ => "none",
+        };
+        let mut environment = vec![("LEDGER_VERSION", version), ("LEDGER_MIGRATE", migrate)];
+        if version == "3.0.0" {
+            environment.push(("LEDGER_HEALTH", "never"));
+        }
+        environment.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
+        environment.extend_from_slice(more);
+        self.publish_config(tag, &ledger_config(&environment))
+    }
+
+    /// Puts a ledger with this whole configuration under a tag.
+    pub(crate) fn publish_config(&self, tag: &str, config: &Value) -> String {
+        of_lab(self.runtime.block_on(self.lab.publish_config(&self.name, tag, config)))
+    }
+
+    /// Puts an image of these layers under a tag.
+    pub(crate) fn publish_layers(&self, tag: &str, config: &Value, layers: &[&str]) -> String {
+        of_lab(self.runtime.block_on(self.lab.publish_layers(&self.name, tag, config, layers)))
+    }
+
+    /// Takes a version out of the registry.
+    #[track_caller]
+    pub(crate) fn forget_manifest(&self, digest: &str) {
+        let (host, port) = self.lab.registry().split_once(':').expect("host and port");
+        assert_eq!(host, "127.0.0.1", "the lab's registry is on this machine");
+        let path = format!("/v2/{}/manifests/{digest}", self.name);
+        let answer = super::http::ask(port.parse().expect("a port"), "DELETE", &path);
+        assert_eq!(answer.as_ref().map(|it| it.0), Some(202), "{answer:?}");
+    }
+
+    /// Adds a line to the deployment's configuration.
+    pub(crate) fn setting(&self, line: &str) {
+        self.settings.borrow_mut().push(line.to_owned());
+    }
+
+    /// Replaces the probe; none: the deployment has no probe.
+    pub(crate) fn probe(&self, lines: Option<&str>) {
+        *self.probe.borrow_mut() = lines.map(str::to_owned);
+    }
+
+    /// Replaces the times of the gate.
+    pub(crate) fn gate(&self, lines: &str) {
+        lines.clone_into(&mut self.gate.borrow_mut());
+    }
+
+    fn configuration(&self) -> String {
+        let (settings, probe) = (self.settings.borrow().join("\n"), self.probe.borrow());
+        let probe = probe.as_deref().unwrap_or_default();
+        let (image, name, gate) = (self.image("latest"), &self.name, self.gate.borrow());
+        let image = if settings.lines().any(|it| it.starts_with("image =")) {
+            String::new()
+        } else {
+            format!("image = \"{image}\"")
+        };
+        format!(
+            "[deployment.web]\nkind = \"container\"\n{image}\ncontainer = \"{name}\"\n{settings}\n\n\
+             [deployment.web.health]\n{probe}\n{gate}\n"
+        )
+    }
+
+    /// The state folder, or that of another store.
+    pub(crate) fn state(&self, store: &str) -> PathBuf {
+        self.folder.path().join(store)
+    }
+
+    /// The program, with nothing of this process's surroundings but the search path.
+    pub(crate) fn command(&self, store: &str, engine: &str, arguments: &[&str]) -> Command {
+        let configuration = self.folder.path().join("switchback.toml");
+        std::fs::write(&configuration, self.configuration()).expect("the configuration is written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .env("USER", "tester")
+            .env("CI", "true")
+            .env("DOCKER_HOST", engine)
+            .env("DOCKER_CONFIG", self.lab.docker_config())
+            .env("SWITCHBACK_CONFIG", configuration)
+            .env("SWITCHBACK_STATE", self.state(store));
+        command
+    }
+
+    /// Runs the program to its end.
+    #[must_use = "a command whose end nobody looks at proves nothing"]
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.start(arguments).wait()
+    }
+
+    /// Runs the program with `-o json` to its end.
+    #[must_use = "a command whose end nobody looks at proves nothing"]
+    pub(crate) fn run_json(&self, arguments: &[&str]) -> Output {
+        self.run(&[arguments, &["-o", "json"]].concat())
+    }
+
+    /// Starts the program.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        Running::spawn(self.command("state", self.lab.engine_url(), arguments))
+    }
+
+    /// Runs the program by another store to its end.
+    #[must_use = "a command whose end nobody looks at proves nothing"]
+    pub(crate) fn run_by(&self, store: &str, arguments: &[&str]) -> Output {
+        Running::spawn(self.command(store, self.lab.engine_url(), arguments)).wait()
+    }
+
+    /// Runs the docker client; an error is what it said.
+    pub(crate) fn docker_output(&self, arguments: &[&str]) -> Result<String, String> {
+        let run = Command::new("docker")
+            .args(arguments)
+            .env("DOCKER_HOST", self.lab.engine_url())
+            .env("DOCKER_CONFIG", self.lab.docker_config())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| error.to_string())?;
+        let text = |it: &[u8]| String::from_utf8_lossy(it).trim_end().to_owned();
+        if run.status.success() { Ok(text(&run.stdout)) } else { Err(text(&run.stderr)) }
+    }
+
+    /// Runs the docker client.
+    #[track_caller]
+    pub(crate) fn docker(&self, arguments: &[&str]) -> String {
+        self.docker_output(arguments)
+            .unwrap_or_else(|error| panic!("docker {} failed: {error}", arguments.join(" ")))
+    }
+
+    /// Begins to ask the service a hundred times a second.
+    pub(crate) fn prober(&self) -> Prober {
+        Prober::start(&format!("http://127.0.0.1:{}/health", self.port))
+    }
+
+    /// Waits until something holds; says what was waited for otherwise.
+    #[track_caller]
+    pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        // 3000 looks of 10 ms: half a minute, longer than any phase of these tests.
+        for _ in 0..3000 {
+            if holds() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("waited in vain until {what}");
+    }
+}

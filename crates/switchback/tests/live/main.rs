@@ -1,0 +1,8 @@
+//! The program against a real engine and a real registry. Needs the lab: run `scripts/lab up`.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod failing;
+mod rollback;
+mod updating;

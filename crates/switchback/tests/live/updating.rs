@@ -1,0 +1,67 @@
+//! An update that goes well, and one that has nothing to do.
+
+use crate::common::World;
+
+#[test]
+fn an_update_costs_only_the_switch_and_keeps_every_row() {
+    let world = World::new("update");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.write_rows(5);
+    let second = world.publish("2.0.0", &[]);
+
+    let prober = world.prober();
+    let update = world.run_json(&["update", "web", "-y"]).exits(0);
+    let report = prober.stop();
+
+    let update = update.has("/outcome", "committed").has("/release", "r2");
+    let update = update.has("/previous_release", "r1").has("/new_label", "2.0.0");
+    let version = update.json()["new_version"].as_str().unwrap_or_default().to_owned();
+    assert!(version.ends_with(&second), "{second} was attempted:\n{update}");
+    assert_eq!(world.serving(), "2.0.0");
+    assert_eq!(world.rows(), 5);
+    assert!(report.longest_gap_ms < 5_000, "the service was away only for the switch: {report:?}");
+    assert_eq!(world.history(), ["update committed 0"]);
+}
+
+#[test]
+fn a_second_update_touches_nothing() {
+    let world = World::new("noop");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.publish("2.0.0", &[]);
+    world.run(&["update", "web", "-y"]).exits(0).says("2.0.0");
+    let (service, tags, history) = (world.service(), world.kept_images(), world.history());
+
+    let prober = world.prober();
+    world.run_json(&["update", "web", "-y"]).exits(0).has("/outcome", "up_to_date").says("success");
+    let report = prober.stop();
+
+    assert_eq!(report.lost, 0, "{report:?}");
+    let after = world.service();
+    assert_eq!(after["Id"], service["Id"]);
+    assert_eq!(after["State"]["StartedAt"], service["State"]["StartedAt"]);
+    assert_eq!(after["RestartCount"], 0);
+    assert_eq!(world.kept_images(), tags);
+    assert_eq!(world.history(), history);
+}
+
+#[test]
+fn the_old_container_is_parked_and_cannot_come_back_by_itself() {
+    let world = World::new("parked");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    let old = world.id();
+    world.publish("2.0.0", &[]);
+    world.run(&["update", "web", "-y"]).exits(0).says("r2");
+
+    let left = world.temporary_containers();
+    assert_eq!(left.len(), 1, "only the predecessor is kept, and no lease: {left:?}");
+    let parked = world.inspect(&left[0]);
+    assert_eq!(parked["Id"], old);
+    assert_eq!(parked["State"]["Running"], false);
+    assert_eq!(parked["HostConfig"]["RestartPolicy"]["Name"], "no");
+    assert_eq!(world.service()["HostConfig"]["RestartPolicy"]["Name"], "unless-stopped");
+    let image = world.service()["Config"]["Image"].as_str().unwrap_or_default().to_owned();
+    assert!(image.starts_with(&format!("{}@sha256:", world.image("latest"))), "{image}");
+}
