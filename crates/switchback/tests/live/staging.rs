@@ -51,7 +51,8 @@ fn a_registry_that_is_down_costs_nothing() {
 fn an_image_that_no_container_can_be_made_of_costs_nothing() {
     let world = serving("badimage");
     let mut config = ledger_config(&[("LEDGER_VERSION", "2.0.0")]);
-    config["WorkingDir"] = json!("not/absolute");
+    // Without a command the engine makes no container.
+    config["Entrypoint"] = json!([]);
     world.publish_config("latest", &config);
     let before = world.service();
     let prober = world.prober();
