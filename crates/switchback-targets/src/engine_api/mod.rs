@@ -145,7 +145,8 @@ impl EngineClient {
     /// beginning of its id, so that `db` may be anybody's: such an answer counts as none.
     pub async fn container(&self, id: &str) -> Result<Option<Value>, EngineError> {
         let found = self.find(&format!("/containers/{}/json", encode(id))).await?;
-        found.map_or(Ok(None), |it| is_meant(it, id))
+        let found = found.map_or(Ok(None), |it| is_meant(it, id))?;
+        Ok(found.map(with_sorted_mounts))
     }
 
     /// The inspect of an image, by id or reference.
@@ -171,6 +172,15 @@ fn is_meant(found: Value, wanted: &str) -> Result<Option<Value>, EngineError> {
     let name = found["Name"].as_str().unwrap_or_default();
     let is_it = id == wanted || name.trim_start_matches('/') == wanted.trim_start_matches('/');
     Ok(is_it.then_some(found))
+}
+
+/// The engine lists mounts in another order each time; two looks at one container have to be equal.
+fn with_sorted_mounts(mut inspect: Value) -> Value {
+    if let Some(mounts) = inspect["Mounts"].as_array_mut() {
+        mounts
+            .sort_by(|one, other| one["Destination"].as_str().cmp(&other["Destination"].as_str()));
+    }
+    inspect
 }
 
 /// Escapes a name or reference for a path. Slashes and colons of image references stay.
@@ -293,6 +303,15 @@ mod tests {
         assert!(is_meant(found(), "db12f0").unwrap().is_some());
         assert!(is_meant(found(), "somebodys").unwrap().is_some());
         assert!(is_meant(Value::Null, "web").is_err());
+    }
+
+    #[test]
+    fn the_order_in_which_the_engine_lists_mounts_is_not_seen() {
+        let mounts = |order: [&str; 3]| {
+            let list: Vec<Value> = order.iter().map(|it| json!({"Destination": it})).collect();
+            with_sorted_mounts(json!({"Id": "1", "Mounts": list}))
+        };
+        assert_eq!(mounts(["/b", "/a", "/c"]), mounts(["/c", "/b", "/a"]));
     }
 
     #[test]

@@ -65,3 +65,25 @@ fn the_old_container_is_parked_and_cannot_come_back_by_itself() {
     let image = world.service()["Config"]["Image"].as_str().unwrap_or_default().to_owned();
     assert!(image.starts_with(&format!("{}@sha256:", world.image("latest"))), "{image}");
 }
+
+/// The engine lists mounts in another order each time it is asked.
+#[test]
+fn a_container_with_many_mounts_has_the_same_plan_each_time() {
+    let world = World::new("mounts");
+    world.setting("data.policy = \"snapshot\"");
+    world.publish("1.0.0", &[]);
+    let folder = |number: usize| {
+        let path = world.folder.path().join(format!("mounted-{number}"));
+        std::fs::create_dir(&path).expect("a folder");
+        format!("{}:/mounted-{number}", path.display())
+    };
+    let binds: Vec<String> = (0..5).map(folder).collect();
+    let more: Vec<&str> = binds.iter().flat_map(|it| ["--volume", it.as_str()]).collect();
+    world.start_service_with(&more);
+    world.publish("2.0.0", &[]);
+    let fingerprint = || world.run_json(&["plan", "web"]).exits(10).json()["fingerprint"].clone();
+    let first = fingerprint();
+    assert!(first.is_string());
+    assert_eq!([fingerprint(), fingerprint()], [first.clone(), first]);
+    world.run_json(&["update", "web", "-y"]).exits(0).has("/release", "r2");
+}
