@@ -116,7 +116,8 @@ fn validate(context: &Context) -> Answer<ExitCode> {
     let deployments = if many == 1 { "deployment" } else { "deployments" };
     let mut text = format!("{} is right: {many} {deployments}", path.display());
     if !config.fleets.is_empty() {
-        text.push_str(&format!(", {} fleets", config.fleets.len()));
+        let fleets = format!(", {} fleets", config.fleets.len());
+        text.push_str(&fleets);
     }
     let warnings: &Vec<Warning> = &config.warnings;
     let document =
