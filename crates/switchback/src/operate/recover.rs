@@ -6,6 +6,7 @@ use switchback_targets::{
     container::{
         change::{Change, DataMount},
         driver::{ContainerDriver, DriverSetup},
+        gate::ShortLooks,
         members::data_of,
         observe::observe,
     },
@@ -61,17 +62,16 @@ pub async fn find(
         let is_theirs = kept.operation.as_ref().is_some_and(|it| *it != ours.begun.id);
         let was_finished_elsewhere =
             kept.operation.as_ref() == Some(&ours.begun.id) && is_closed(&kept.journal);
+        let may_work = ours.begun.host != around.who.host || is_alive(ours.begun.pid);
+        let operation = ours.begun.id;
         if !(is_theirs || was_finished_elsewhere) {
-            let may_work = ours.begun.host != around.who.host || is_alive(ours.begun.pid);
-            let operation = ours.begun.id;
             let is_unwatched = held.is_none() && may_work;
-            return Ok(Some(Interrupted {
-                operation,
-                records,
-                is_foreign: false,
-                held,
-                is_unwatched,
-            }));
+            let is_foreign = false;
+            return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
+        }
+        if !may_work {
+            // Whoever has written to the target since has brought it to an end.
+            super::drive::over_elsewhere(around, &operation)?;
         }
     }
     let is_open = !kept.journal.is_empty() && !is_closed(&kept.journal);
@@ -206,7 +206,8 @@ async fn run(
         reporter: reporter.clone(),
         now,
     });
-    let gate = prepare::gate(connected)?;
+    let mut gate = prepare::gate(connected)?;
+    gate.short_looks = ShortLooks::after_starts();
     let place = (&connected.engine, lease.keeper(), connected.target());
     let records = interrupted.records.clone();
     let mut journal = TwinJournal::new(around.store, operation, records, place);

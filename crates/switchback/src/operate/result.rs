@@ -84,7 +84,12 @@ pub fn document(facts: &Facts<'_>) -> Value {
         put("changes_reverted", json!(reverted));
         let previous =
             commit.previous.as_ref().map(|it| state(&it.release)).unwrap_or_else(|| json!({}));
-        let now = if outcome == "committed" { state(&commit.release) } else { previous.clone() };
+        // Of what is stuck, or went to another controller half-way, nobody here knows what runs.
+        let now = match facts.outcome {
+            Ok(_) if outcome == "committed" => state(&commit.release),
+            Ok(Outcome::Stuck { .. }) | Err(_) => Value::Null,
+            Ok(_) => previous.clone(),
+        };
         put("previous_state", previous);
         put("new_state", now);
     }
