@@ -66,16 +66,11 @@ pub async fn find(
         let operation = ours.begun.id;
         if !(is_theirs || was_finished_elsewhere) {
             let is_unwatched = held.is_none() && may_work;
-            return Ok(Some(Interrupted {
-                operation,
-                records,
-                is_foreign: false,
-                held,
-                is_unwatched,
-            }));
+            let is_foreign = false;
+            return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
         }
-        // Whoever has written to the target since has brought it to an end.
         if !may_work {
+            // Whoever has written to the target since has brought it to an end.
             super::drive::over_elsewhere(around, &operation)?;
         }
     }
