@@ -132,7 +132,9 @@ fn declared_differs(at: &Observed, declared: Option<&Value>) -> bool {
         anonymous.iter().any(|it| it == plain.trim_end_matches(":ro"))
     };
     let mut made = recorded.specification.clone();
-    if let Some(binds) = made.body["HostConfig"]["Binds"].as_array_mut() {
+    // By a pointer: an index would write what it does not find.
+    let binds = made.body.pointer_mut("/HostConfig/Binds");
+    if let Some(binds) = binds.and_then(Value::as_array_mut) {
         binds.retain(|it| is_declared(it) || !is_anonymous(it));
         if binds.is_empty() && wanted.body["HostConfig"]["Binds"].is_null() {
             made.body["HostConfig"].as_object_mut().map(|it| it.remove("Binds"));
