@@ -48,6 +48,11 @@ pub(super) async fn update(context: &Context, args: UpdateArgs) -> Answer<ExitCo
             Some(reason) => skipped_result(&deployment.name, &reason),
             None => one(context, &store, deployment, &request).await,
         };
+        let is_passed_by = args.all && result["error"]["code"] == "quarantined";
+        let result = match result["error"]["message"].as_str().filter(|_| is_passed_by) {
+            Some(reason) => skipped_result(&deployment.name, reason),
+            None => result,
+        };
         results.push(result);
     }
     finish(context, results, args.all || chosen.len() > 1)

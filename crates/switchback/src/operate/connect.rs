@@ -15,6 +15,7 @@ use super::Answer;
 use crate::{
     config::{Deployment, Kind},
     error::CommandError,
+    store::Store,
 };
 
 /// A fact of a container's transaction.
@@ -114,6 +115,27 @@ pub fn read_kept(
         }
     }
     Ok(kept)
+}
+
+/// A deployment that was adopted on one engine is not changed on another: a wrong `DOCKER_HOST` must
+/// not make a second one of it.
+pub(crate) fn refuse_other_engine(store: &Store, connected: &Connected) -> Answer<()> {
+    let Some(known) = store.deployment(&connected.name)? else { return Ok(()) };
+    // The key ends with the container's name, which may change and holds no colon.
+    let engine = |key: &str| key.rsplit_once(':').map(|it| it.0.to_owned());
+    if engine(&known.target_key) == engine(&connected.target_key()) {
+        return Ok(());
+    }
+    let name = &connected.name;
+    let location = connected.engine.location();
+    let message = format!(
+        "{name} was taken over on the engine at {}, but {} ({}) is another engine",
+        known.engine, location.url, location.source
+    );
+    Err(CommandError::new("drifted", message).hint(format!(
+        "switchback config set deployment.{name}.engine {}   (if it moved for good: switchback forget {name})",
+        known.engine
+    )))
 }
 
 /// Another store's target may be looked at, and not changed.

@@ -7,7 +7,7 @@ use switchback_targets::container::change::Change;
 use super::{
     Answer, Request, Surroundings, Wanted,
     adopt::remember,
-    connect::{Connected, Kept, connect, refuse_strangers},
+    connect::{Connected, Kept, connect, refuse_other_engine, refuse_strangers},
     downtime::Downtime,
     execute::{self, Ended, execute, is_update},
     look::look_after,
@@ -37,6 +37,7 @@ pub(crate) async fn drive(
     confirm: Confirm<'_>,
 ) -> Answer<Value> {
     let connected = connect(deployment).await?;
+    refuse_other_engine(around.store, &connected)?;
     let kept = connected.kept().await?;
     refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
     let kept = settled(around, &connected, request, kept, follow, false).await?;
@@ -157,6 +158,11 @@ fn never_began(around: &Surroundings<'_>, id: &str) -> Answer<()> {
     if open.iter().all(|it| it.begun.id != id) {
         return Ok(());
     }
+    over_elsewhere(around, id)
+}
+
+/// Writes down that an operation of ours is over, though not by our doing.
+pub(crate) fn over_elsewhere(around: &Surroundings<'_>, id: &str) -> Answer<()> {
     let finish = Finish {
         finished_at: now(),
         outcome: "interrupted".to_owned(),

@@ -5,6 +5,7 @@ mod common;
 
 mod checking;
 mod failing;
+mod killing;
 mod rollback;
 mod taking;
 mod updating;
