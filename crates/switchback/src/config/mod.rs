@@ -38,7 +38,7 @@ pub(crate) use change::{ChangeError, Changed, change_file};
 pub(crate) use daemon::{Notify, Schedule, Serve};
 pub(crate) use deployment::{Deployment, Updates};
 pub(crate) use edit::{EditError, Got, get, parse_path, set_to};
-pub(crate) use error::{ConfigError, LoadError, Style, Warning, render};
+pub(crate) use error::{ConfigError, LoadError, Warning};
 pub(crate) use fix::Fix;
 pub(crate) use fleet::Fleet;
 pub(crate) use init_text::{FoundContainer, init_text, merge_found};

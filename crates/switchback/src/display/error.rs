@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::result::{next, texts, word};
 use super::text::{self, AddLine as _};
-use crate::config::{ConfigError, Style, render};
 
 /// The text of `{"error":{…}}`, or of the error object itself. An error of the configuration has
 /// its own form, in which the command to type stands last.
@@ -28,18 +27,17 @@ pub fn error(document: &Value) -> String {
     told + &word(error, "hint").map(next).unwrap_or_default()
 }
 
-/// Field, problem, and the command that clears it, as every report about a configuration is drawn.
+/// Field, problem, and the command that clears it; an empty line sets it off from what was printed
+/// before.
 fn configuration(error: &Value, field: &str) -> String {
-    let fact = |key| word(error, key).map(text::one_line);
-    let report = ConfigError {
-        field: text::one_line(field),
-        problem: fact("problem").or_else(|| fact("message")).unwrap_or_default(),
-        fix_command: fact("fix_command").or_else(|| fact("hint")).unwrap_or_default(),
-        file: std::path::PathBuf::new(),
-        line: None,
-        column: None,
-    };
-    render(&report, &Style::plain())
+    let problem = word(error, "problem").or_else(|| word(error, "message")).unwrap_or("unknown");
+    let mut told = "\nError: Configuration error\n\n".to_owned();
+    told.add_line(&format!("  Field:   {}", text::one_line(field)));
+    told.add_line(&format!("  Problem: {}", text::one_line(problem)));
+    match word(error, "fix_command") {
+        Some(command) => told + &format!("\nTo fix, run:\n  {}\n", text::one_line(command)),
+        None => told + &word(error, "hint").map(next).unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]
