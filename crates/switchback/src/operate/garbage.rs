@@ -70,8 +70,8 @@ pub(crate) fn unneeded(
         is_left.then(|| Thing::Tag { name: name.clone() })
     }));
     let needed: BTreeSet<&str> = snapshots(state).collect();
-    let left = around.folders.iter().filter(|it| !needed.contains(it.as_str()));
-    all.extend(left.map(|it| Thing::Snapshot { name: it.clone() }));
+    let surplus = around.folders.iter().filter(|it| !needed.contains(it.as_str()));
+    all.extend(surplus.map(|name| Thing::Snapshot { name: name.clone() }));
     all
 }
 

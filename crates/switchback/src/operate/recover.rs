@@ -188,7 +188,8 @@ pub async fn recover(
         }
         interrupted.records = records;
     }
-    let ended = run(around, connected, request, &interrupted, way, &lease, started_at).await;
+    let ended =
+        Box::pin(run(around, connected, request, &interrupted, way, &lease, started_at)).await;
     drop(renewing);
     let ended = ended?;
     if is_over(&ended) {
