@@ -25,6 +25,12 @@ pub struct Holder {
     pub host: String,
     /// The process there.
     pub pid: u32,
+    /// Where its number means something: the boot of the kernel, and the namespace of processes.
+    #[serde(default)]
+    pub place: String,
+    /// When the process began, in ticks since that boot: numbers of processes are given again.
+    #[serde(default)]
+    pub began: u64,
     /// The store that has its journal.
     pub store: String,
     /// The operation.

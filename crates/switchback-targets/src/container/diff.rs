@@ -43,8 +43,14 @@ pub fn unplanned(
 
 fn note(found: &mut Vec<Difference>, path: impl Into<String>, old: &Value, new: &Value) {
     let path = path.into();
-    let is_secret = path.starts_with("Config.Env");
-    let show = |it: &Value| if is_secret { "***".to_owned() } else { it.to_string() };
+    // Commands, labels, health checks and options of drivers hold passwords as environments do:
+    // only where a thing is mounted or joined, and plain switches and numbers, are shown.
+    let is_place = path.starts_with("Mounts ") || path.starts_with("Networks ");
+    let show = |it: &Value| match it {
+        Value::Null | Value::Bool(_) | Value::Number(_) => it.to_string(),
+        _ if is_place || path == "HostConfig.Links" => it.to_string(),
+        _ => "***".to_owned(),
+    };
     found.push(Difference { old: show(old), new: show(new), path });
 }
 
@@ -56,6 +62,7 @@ fn host(old: &Value, new: &Value, inspect: &Value, found: &mut Vec<Difference>) 
         let is_same = match key.as_str() {
             it if FILLED_IN.contains(&it) => true,
             "Binds" => binds(old, inspect) == binds(new, &Value::Null),
+            "Links" => links(one) == links(other),
             "Mounts" => sources_aside(one) == sources_aside(other),
             "NetworkMode" | "PidMode" | "IpcMode" | "VolumesFrom" => {
                 follows_a_container(one) == follows_a_container(other)
@@ -67,6 +74,14 @@ fn host(old: &Value, new: &Value, inspect: &Value, found: &mut Vec<Difference>) 
             note(found, format!("HostConfig.{key}"), one, other);
         }
     }
+}
+
+/// Links are reported as `/child:/parent/alias`, and the parent has its temporary name.
+fn links(all: &Value) -> BTreeSet<(&str, &str)> {
+    let all = all.as_array().into_iter().flatten().filter_map(Value::as_str);
+    all.filter_map(|it| it.split_once(':'))
+        .map(|(child, alias)| (child, alias.rsplit('/').next().unwrap_or(alias)))
+        .collect()
 }
 
 /// A reference to another container's namespace names that container's successor afterwards.

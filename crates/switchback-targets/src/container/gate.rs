@@ -1,6 +1,9 @@
 //! Looks at a container and its probes, once.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use switchback_core::{HealthGate, ProbeSeen, Seen};
@@ -22,6 +25,35 @@ pub struct ContainerGate {
     pub health: HealthSettings,
     /// Asks over HTTP.
     pub client: HttpClient,
+    /// Looks that are still to be short, after a start.
+    pub short_looks: ShortLooks,
+}
+
+/// The first looks at a new process are short. A port's proxy accepts connections before anything
+/// listens behind it, and a request that was sent into that moment hangs until its time-out: seen to
+/// cost five seconds of a downtime of half a second.
+#[derive(Debug, Default)]
+pub struct ShortLooks(Option<(AtomicU32, AtomicU32)>);
+
+/// The time for the first look at a new process; each further one has twice as long, up to what is
+/// configured. Half a second is the usual interval, so nothing is waited for in vain.
+const FIRST_LOOK_MS: u64 = 500;
+
+impl ShortLooks {
+    /// The service is about to be started, perhaps more than once.
+    pub fn after_starts() -> Self {
+        Self(Some((AtomicU32::new(0), AtomicU32::new(0))))
+    }
+
+    /// The time for the next look at a process, in milliseconds.
+    fn next_ms(&self, pid: u32, configured_ms: u64) -> u64 {
+        let Some((last, looks)) = &self.0 else { return configured_ms };
+        if last.swap(pid, Ordering::Relaxed) != pid {
+            looks.store(0, Ordering::Relaxed);
+        }
+        let past = looks.fetch_add(1, Ordering::Relaxed).min(16);
+        configured_ms.min(FIRST_LOOK_MS << past)
+    }
 }
 
 impl HealthGate for ContainerGate {
@@ -72,12 +104,14 @@ impl ContainerGate {
         if !seen.running {
             return seen;
         }
+        let timeout_ms = self.short_looks.next_ms(seen.pid, self.health.timeout_ms);
+        let timeout = Duration::from_millis(timeout_ms);
         if self.health.probes.is_empty() {
-            seen.probes = self.default_probes(inspect).await;
+            seen.probes = self.default_probes(inspect, timeout).await;
             return seen;
         }
         for settings in &self.health.probes {
-            let looked = self.ask(inspect, settings).await;
+            let looked = self.ask(inspect, settings, timeout).await;
             seen.version = seen.version.or(looked.version);
             let (probe, ready, detail) = (title(settings), looked.ready, looked.detail);
             seen.probes.push(ProbeSeen { probe, ready, detail });
@@ -85,8 +119,7 @@ impl ContainerGate {
         seen
     }
 
-    async fn ask(&self, inspect: &Value, settings: &ProbeSettings) -> Looked {
-        let timeout = Duration::from_millis(self.health.timeout_ms);
+    async fn ask(&self, inspect: &Value, settings: &ProbeSettings, timeout: Duration) -> Looked {
         match settings {
             ProbeSettings::Http { url, headers, status, json, version } => {
                 let version = version.as_deref();
@@ -110,7 +143,7 @@ impl ContainerGate {
 
     /// Without a probe of the person's: the health check of the image, else a connection to each
     /// published port, else only that it runs.
-    async fn default_probes(&self, inspect: &Value) -> Vec<ProbeSeen> {
+    async fn default_probes(&self, inspect: &Value, timeout: Duration) -> Vec<ProbeSeen> {
         if let Some(status) =
             inspect["State"]["Health"]["Status"].as_str().filter(|it| *it != "none")
         {
@@ -129,7 +162,7 @@ impl ContainerGate {
         }
         let mut seen = Vec::new();
         for address in self.published(inspect) {
-            let looked = probe::tcp(&address, Duration::from_millis(self.health.timeout_ms)).await;
+            let looked = probe::tcp(&address, timeout).await;
             seen.push(ProbeSeen {
                 probe: format!("tcp {address}"),
                 ready: looked.ready,
@@ -187,6 +220,14 @@ mod tests {
         let state = json!({"Running": status == "running", "Restarting": status == "restarting",
             "ExitCode": code, "Pid": 7, "StartedAt": "2026-01-01T00:00:00Z"});
         json!({"State": state, "RestartCount": 2, "HostConfig": {"RestartPolicy": {"Name": policy}}})
+    }
+
+    #[test]
+    fn the_first_looks_at_each_new_process_are_short() {
+        let looks = ShortLooks::after_starts();
+        let times: Vec<u64> = [7, 7, 7, 7, 7, 8].map(|pid| looks.next_ms(pid, 5_000)).into();
+        assert_eq!(times, [500, 1_000, 2_000, 4_000, 5_000, 500]);
+        assert_eq!(ShortLooks::default().next_ms(7, 5_000), 5_000);
     }
 
     #[test]

@@ -24,10 +24,18 @@ use crate::{
 /// this long; it is renewed in thirds, so that two lost renewals do not lose it.
 pub const TERM: Millis = 30_000;
 
-/// How often, and with what pauses, an engine that does not answer is asked before we give up: two
+/// How long, and with what pauses, an engine that does not answer is asked before we give up: two
 /// minutes, in which an engine restarts even on a slow disk.
-const HOLD_TRIES: u32 = 60;
+const HOLD_LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
 const HOLD_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How long one renewal may take; measured at 50 ms. An engine that hangs must not hang us: the
+/// next renewal may find it well.
+const RENEW_LIMIT: std::time::Duration = std::time::Duration::from_secs(8);
+
+/// How long an engine may take to make, start or remove a container of ours, which has nothing to
+/// stop and nothing to copy.
+const CHANGE_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The file of the lease's container that the holder renews.
 const BEAT_FILE: &str = "/lease.json";
@@ -89,6 +97,16 @@ struct LeaseState {
     lost: AtomicBool,
 }
 
+/// Waits for the engine, but not for ever.
+async fn in_time<T>(
+    limit: std::time::Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, EngineError>>,
+) -> Result<T, EngineError> {
+    let done = tokio::time::timeout(limit, work).await;
+    done.map_err(|_| EngineError::TimedOut { what: what.to_owned() })?
+}
+
 /// Milliseconds on the clock that goes on in suspend.
 fn boot_time() -> Millis {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -111,7 +129,8 @@ pub async fn acquire(
     let body = body("lease", &binds, &labels);
     let asked_at = boot_time();
     let path = format!("/containers/create?name={}", crate::engine_api::encode(&name));
-    let made = match engine.post(&path, Some(&body)).await {
+    let asked = in_time(CHANGE_LIMIT, "take the lease", engine.post(&path, Some(&body))).await;
+    let made = match asked {
         Ok(made) => made,
         Err(EngineError::Refused { status: 409, message }) => {
             let held = look(engine, target).await?;
@@ -145,6 +164,8 @@ pub async fn look(engine: &EngineClient, target: &str) -> Result<Option<Held>, E
         user: "somebody".to_owned(),
         host: "another program".to_owned(),
         pid: 0,
+        place: String::new(),
+        began: 0,
         store: String::new(),
         operation: "unknown".to_owned(),
         since: 0,
@@ -181,13 +202,16 @@ pub async fn has_expired(
 
 /// Takes a lease away from whoever held it, by its id: a lease that was given anew is not touched.
 pub async fn take_away(engine: &EngineClient, held: &Held) -> Result<(), EngineError> {
-    let _was_there = engine.delete(&format!("/containers/{}?force=true", held.id)).await?;
+    let path = format!("/containers/{}?force=true", held.id);
+    let _was_there = in_time(CHANGE_LIMIT, "take the lease away", engine.delete(&path)).await?;
     Ok(())
 }
 
 impl TargetLease {
     async fn begin(&self) -> Result<(), EngineError> {
-        drop(self.engine.post(&format!("/containers/{}/start", self.id), None).await?);
+        let path = format!("/containers/{}/start", self.id);
+        let started = self.engine.post(&path, None);
+        drop(in_time(CHANGE_LIMIT, "start the lease's container", started).await?);
         self.renew().await
     }
 
@@ -208,8 +232,9 @@ impl TargetLease {
         let content = serde_json::to_vec(&Beat { count, term_ms: TERM }).unwrap_or_default();
         let name = BEAT_FILE.trim_start_matches('/').to_owned();
         let file = ArchivedFile { name, mode: 0o600, uid: 0, gid: 0, content };
-        let written = self.engine.write_files(&self.id, "/", &[file]).await;
-        match written {
+        let files = [file];
+        let written = self.engine.write_files(&self.id, "/", &files);
+        match in_time(RENEW_LIMIT, "renew the lease", written).await {
             Ok(()) => {
                 let _earlier = self.state.expires_at.fetch_max(asked_at + TERM, Ordering::SeqCst);
                 Ok(())
@@ -241,7 +266,9 @@ impl TargetLease {
 
     /// Gives the lease back.
     pub async fn release(&self) -> Result<(), EngineError> {
-        let _was_there = self.engine.delete(&format!("/containers/{}?force=true", self.id)).await?;
+        let path = format!("/containers/{}?force=true", self.id);
+        let deleted = self.engine.delete(&path);
+        let _was_there = in_time(CHANGE_LIMIT, "give the lease back", deleted).await?;
         Ok(())
     }
 
@@ -275,7 +302,8 @@ impl Lease for TargetLease {
         }
         // Whoever took it over removed the container, so a renewal by id tells. An engine that does
         // not answer takes no effect either, so nothing is lost by asking until it does.
-        for _ in 0..HOLD_TRIES {
+        let asked_at = std::time::Instant::now();
+        while asked_at.elapsed() < HOLD_LIMIT {
             match self.renew().await {
                 Ok(()) => return Ok(()),
                 Err(EngineError::Refused { status: 404, .. }) => break,

@@ -72,22 +72,17 @@ async fn strange(config: Option<&Config>, name: &str) -> Answer<FoundContainer> 
         Some(FoundContainer { left_out: Some(reason), .. }) => Err(CommandError::new(
             "not_permitted",
             format!("container {name} cannot be taken over: {reason}"),
-        )),
+        )
+        .hint("switchback init   (lists what can be taken over, and why the rest cannot)")),
         Some(found) => Ok(found),
-        None => Err(match config {
-            // Perhaps it is a name that was mistyped.
-            Some(config) => match chosen(config, &[name.to_owned()]) {
-                Err(error) => error,
-                Ok(_) => missing(name),
-            },
-            None => missing(name),
-        }),
+        None => {
+            // Perhaps it is a deployment whose name was mistyped.
+            let hint = config.and_then(|it| chosen(it, &[name.to_owned()]).err()?.hint);
+            let message = format!("there is neither a deployment nor a container {name}");
+            Err(CommandError::new("not_found", message)
+                .hint(hint.unwrap_or_else(|| "docker ps --all".to_owned())))
+        }
     }
-}
-
-fn missing(name: &str) -> CommandError {
-    CommandError::new("not_found", format!("there is no container {name} on this engine"))
-        .hint("docker ps --all")
 }
 
 async fn one(

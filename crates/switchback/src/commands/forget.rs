@@ -25,7 +25,7 @@ pub(super) async fn forget(context: &Context, args: ForgetArgs) -> Answer<ExitCo
         let kept = connected.kept().await?;
         connect::refuse_strangers(kept.state.as_ref(), store.id(), name)?;
         let leaving = give::survey(&around, &connected, &kept).await?;
-        if !leaving.has_changes() {
+        if !leaving.has_changes(args.purge) {
             let mut nothing = without_transaction(name, "forget", "skipped", None);
             nothing["warnings"] = json!([format!("{name} was not taken over by anybody")]);
             return Ok(nothing);
@@ -41,9 +41,13 @@ pub(super) async fn forget(context: &Context, args: ForgetArgs) -> Answer<ExitCo
         let mut document =
             give::forget(&around, &connected, &request, &leaving, args.purge).await?;
         let file = config.location.path.display();
-        document["warnings"] = json!([format!(
+        let mut warnings = vec![format!(
             "{name} stays in {file}: the next update takes it over again   (to fix, run: switchback config unset deployment.{name})"
-        )]);
+        )];
+        if document["left"].as_array().is_some_and(|it| !it.is_empty()) {
+            warnings.push(format!("what is left goes with: switchback forget {name} --purge"));
+        }
+        document["warnings"] = json!(warnings);
         Ok(document)
     };
     let done = work.await;

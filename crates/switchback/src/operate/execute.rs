@@ -9,6 +9,7 @@ use switchback_targets::{
         change::{Change, DataMount},
         document::Owner,
         driver::{ContainerDriver, DriverSetup, Evidence},
+        gate::ShortLooks,
         members::data_of,
     },
     keeper::{
@@ -189,7 +190,8 @@ async fn run(
     let setup = setup(around, connected, prepared, lease, login, reporter.clone());
     let is_cloned = connected.settings.run.is_none();
     let driver = ContainerDriver::new(setup).with_plan(planned, &prepared.observed, is_cloned);
-    let gate = prepare::gate(connected)?;
+    let mut gate = prepare::gate(connected)?;
+    gate.short_looks = ShortLooks::after_starts();
     let place = (&connected.engine, lease.keeper(), connected.target());
     let mut journal = TwinJournal::new(around.store, operation, Vec::new(), place);
     let mut engine = Engine {

@@ -1,15 +1,18 @@
 //! Gives a target back: what runs runs on, and is nobody's any more.
 
 use serde_json::{Value, json};
-use switchback_targets::keeper::{self, programs};
+use switchback_targets::{
+    container::document::TargetState,
+    keeper::{self, programs},
+};
 
 use super::{
     Answer, Request, Surroundings,
     adopt::write_down,
     clear::{self, Sized, told},
     connect::{Connected, Kept},
-    execute::{id, lease},
-    garbage::everything,
+    execute::{id, lease, owner},
+    garbage::{everything, unneeded},
     now,
 };
 
@@ -27,9 +30,15 @@ pub(crate) async fn survey(
     connected: &Connected,
     kept: &Kept,
 ) -> Answer<Leaving> {
+    let there = clear::look(connected).await?;
     let things = match &kept.state {
-        Some(state) => everything(state, &clear::look(connected).await?),
-        None => Vec::new(),
+        Some(state) => everything(state, &there),
+        // Given back before, without a purge: what our own operations have left.
+        None => {
+            let nothing = TargetState::new(&connected.name, owner(around), "");
+            let is_over = |operation: &str| clear::is_over(around.store, connected, operation);
+            unneeded(connected.target(), &nothing, &there, &is_over)
+        }
     };
     Ok(Leaving {
         things: clear::measure(connected, things).await?,
@@ -39,9 +48,9 @@ pub(crate) async fn survey(
 }
 
 impl Leaving {
-    /// Whether anything is known of the deployment at all.
-    pub(crate) fn has_changes(&self) -> bool {
-        self.has_record || self.is_known
+    /// Whether there is anything to give back.
+    pub(crate) fn has_changes(&self, purges: bool) -> bool {
+        self.has_record || self.is_known || (purges && !self.things.is_empty())
     }
 
     /// What a person should know before they agree.
@@ -66,7 +75,7 @@ pub(crate) async fn forget(
 ) -> Answer<Value> {
     let (operation, started_at) = (id(), now());
     let mut has_left = false;
-    if leaving.has_record {
+    if leaving.has_record || (purges && !leaving.things.is_empty()) {
         let lease = lease(around, connected, request, &operation, &[]).await?;
         let renewing = lease.keep_renewing();
         let removed = remove(connected, lease.keeper(), leaving, purges).await;

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 use switchback_core::{
-    Clock as _, HealthGate as _, Interrupt, Reporter, Sample, Seen, Verdict,
+    Clock as _, GatePolicy, HealthGate as _, Interrupt, Reporter, Sample, Seen, Verdict,
     event::{EventKind, PhaseName},
     gate::Judged,
 };
 use switchback_targets::{
-    container::{gate::ContainerGate, members::Member, plan::gate_of_running},
+    container::{gate::ContainerGate, members::Doing, plan::gate_of_running},
     probe::HttpClient,
 };
 
@@ -75,10 +75,11 @@ pub(crate) async fn gate(
     reporter
         .send(WallClock.now(), EventKind::Started { action: "health".to_owned(), steps: vec![] });
     reporter.send(WallClock.now(), EventKind::Phase { phase: PhaseName::Verifying });
-    let verdict = judged(connected, &gate, member, reporter, interrupt).await?;
+    let mut policy = gate_of_running(&connected.settings.health, member);
+    policy.expect.one_shot = looked.doing == Doing::OneShot;
+    let verdict = judged(&policy, &gate, reporter, interrupt).await?;
     let looked = look(connected, &gate, Scope::Many).await?;
-    let has_evidence = healthy(&looked).is_some()
-        || member.doing() != switchback_targets::container::members::Doing::Running;
+    let has_evidence = policy.expect.one_shot || healthy(&looked).is_some();
     let mut document = match &verdict {
         Verdict::Healthy if has_evidence => document(&looked, Some(true)),
         // The process stayed up for the whole window, and nothing else was asked.
@@ -93,13 +94,11 @@ pub(crate) async fn gate(
 }
 
 async fn judged(
-    connected: &Connected,
+    policy: &GatePolicy,
     gate: &ContainerGate,
-    member: &Member,
     reporter: &Reporter,
     interrupt: &Interrupt,
 ) -> Answer<Verdict> {
-    let policy = gate_of_running(&connected.settings.health, member);
     let limit = std::time::Duration::from_millis(policy.patience);
     let (begun, mut samples) = (WallClock.now(), Vec::new());
     loop {

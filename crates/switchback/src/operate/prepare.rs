@@ -6,7 +6,7 @@ use switchback_targets::{
     container::{
         change::Change,
         document::TargetState,
-        gate::ContainerGate,
+        gate::{ContainerGate, ShortLooks},
         goal::{Desired, Goal, IncomingImage},
         hash::HashKey,
         members::Doing,
@@ -345,6 +345,7 @@ pub fn http_client() -> Answer<HttpClient> {
 /// The gate of a deployment, with an HTTP client that others use too.
 pub fn gate_with(connected: &Connected, client: HttpClient) -> ContainerGate {
     ContainerGate {
+        short_looks: ShortLooks::default(),
         engine: connected.engine.clone(),
         name: connected.target().to_owned(),
         health: connected.settings.health.clone(),

@@ -6,6 +6,7 @@ use switchback_targets::{
     container::{
         change::{Change, DataMount},
         driver::{ContainerDriver, DriverSetup},
+        gate::ShortLooks,
         members::data_of,
         observe::observe,
     },
@@ -18,7 +19,7 @@ use super::{
     execute::{Ended, begin, give_back, is_closed, is_over, lease as ask_lease, owner},
     journal::{self, TwinJournal},
     now, prepare, report,
-    who::is_alive,
+    who::{has_ended, is_alive},
 };
 use crate::error::{CommandError, locked};
 
@@ -33,6 +34,9 @@ pub struct Interrupted {
     pub is_foreign: bool,
     /// The lease that is still there.
     pub held: Option<Held>,
+    /// Whether it may still be worked on although its lease is gone: somebody has removed that, and
+    /// its holder goes by its own clock for a while.
+    pub is_unwatched: bool,
 }
 
 /// What to do with what was left half-way.
@@ -58,13 +62,20 @@ pub async fn find(
         let is_theirs = kept.operation.as_ref().is_some_and(|it| *it != ours.begun.id);
         let was_finished_elsewhere =
             kept.operation.as_ref() == Some(&ours.begun.id) && is_closed(&kept.journal);
-        let is_over = is_theirs || was_finished_elsewhere;
-        if !is_alive(ours.begun.pid) {
-            let operation = ours.begun.id;
-            if !is_over {
-                return Ok(Some(Interrupted { operation, records, is_foreign: false, held }));
-            }
-            // Whoever has written to the target since has brought it to an end.
+        let may_work = ours.begun.host != around.who.host || is_alive(ours.begun.pid);
+        let operation = ours.begun.id;
+        if !(is_theirs || was_finished_elsewhere) {
+            let is_unwatched = held.is_none() && may_work;
+            return Ok(Some(Interrupted {
+                operation,
+                records,
+                is_foreign: false,
+                held,
+                is_unwatched,
+            }));
+        }
+        // Whoever has written to the target since has brought it to an end.
+        if !may_work {
             super::drive::over_elsewhere(around, &operation)?;
         }
     }
@@ -79,7 +90,11 @@ pub async fn find(
             }
             let is_foreign = known.len() < kept.journal.len();
             let records = if is_foreign { kept.journal.clone() } else { known };
-            Ok(Some(Interrupted { operation: operation.clone(), records, is_foreign, held }))
+            // What is stuck waits for a person, and nobody works on it.
+            let is_unwatched =
+                held.is_none() && !matches!(records.last(), Some(Record::Closed { .. }));
+            let operation = operation.clone();
+            Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }))
         }
         _ => Ok(lone_lease(held)),
     }
@@ -92,6 +107,7 @@ fn lone_lease(held: Option<Held>) -> Option<Interrupted> {
         records: Vec::new(),
         is_foreign: true,
         held: Some(it),
+        is_unwatched: false,
     })
 }
 
@@ -99,7 +115,7 @@ fn lone_lease(held: Option<Held>) -> Option<Interrupted> {
 fn is_gone(around: &Surroundings<'_>, held: &Held) -> bool {
     let holder = &held.holder;
     let is_ours = holder.store == around.store.id() && holder.host == around.who.host;
-    is_ours && !is_alive(holder.pid)
+    is_ours && has_ended(holder)
 }
 
 /// Refuses what cannot be taken up now, without waiting.
@@ -115,17 +131,19 @@ pub async fn recover(
     around: &Surroundings<'_>,
     connected: &Connected,
     request: &Request,
-    interrupted: Interrupted,
+    mut interrupted: Interrupted,
     way: Way,
 ) -> Answer<Option<Ended>> {
     let started_at = now();
+    let mut patience_ms = if interrupted.is_unwatched { lease::TERM } else { 0 };
     if let Some(held) = &interrupted.held {
-        let may_take = is_gone(around, held)
-            || lease::has_expired(&connected.engine, connected.target(), held).await?;
-        if !may_take {
+        let is_gone = is_gone(around, held);
+        if !is_gone && !lease::has_expired(&connected.engine, connected.target(), held).await? {
             return Err(locked(&held.holder));
         }
         lease::take_away(&connected.engine, held).await?;
+        // A holder that renewed in the very moment of the removal notices it at its next renewal.
+        patience_ms = if is_gone { 0 } else { lease::TERM / 3 + 1_000 };
     }
     if interrupted.records.is_empty() {
         return Ok(None);
@@ -133,6 +151,17 @@ pub async fn recover(
     let data = data(connected, &interrupted.records).await?;
     let lease = ask_lease(around, connected, request, &interrupted.operation, &data).await?;
     let renewing = lease.keep_renewing();
+    if patience_ms > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(patience_ms)).await;
+        // Whoever worked on it may have come to its end meanwhile.
+        let records = latest(around, connected, &interrupted).await?;
+        if is_closed(&records) {
+            drop(renewing);
+            give_back(&lease).await;
+            return Ok(None);
+        }
+        interrupted.records = records;
+    }
     let ended = run(around, connected, request, &interrupted, way, &lease, started_at).await;
     drop(renewing);
     let ended = ended?;
@@ -140,6 +169,19 @@ pub async fn recover(
         give_back(&lease).await;
     }
     Ok(Some(ended))
+}
+
+/// All that was written of a transaction by now, here or with the target.
+async fn latest(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    interrupted: &Interrupted,
+) -> Answer<Vec<Fact>> {
+    let kept = connected.kept().await?;
+    let here = journal::load(around.store, &interrupted.operation)?;
+    let is_same = kept.operation.as_ref() == Some(&interrupted.operation);
+    let there = if is_same { kept.journal } else { Vec::new() };
+    Ok(if there.len() > here.len() { there } else { here })
 }
 
 async fn run(
@@ -169,7 +211,8 @@ async fn run(
         reporter: reporter.clone(),
         now,
     });
-    let gate = prepare::gate(connected)?;
+    let mut gate = prepare::gate(connected)?;
+    gate.short_looks = ShortLooks::after_starts();
     let place = (&connected.engine, lease.keeper(), connected.target());
     let records = interrupted.records.clone();
     let mut journal = TwinJournal::new(around.store, operation, records, place);

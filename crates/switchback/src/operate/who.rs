@@ -36,6 +36,8 @@ impl Who {
             user: self.user.clone(),
             host: self.host.clone(),
             pid: self.pid,
+            place: place(),
+            began: began(self.pid).unwrap_or_default(),
             store: store.to_owned(),
             operation: operation.to_owned(),
             since,
@@ -64,6 +66,35 @@ fn program_and_state(stat: &str) -> Option<(String, char)> {
     Some((stat.get(begin + 1..end)?.to_owned(), state))
 }
 
+/// Whether the holder of a lease, on this host, is known to have ended. A number means nothing in
+/// another namespace of processes: whoever holds it there may be at work, though nobody here sees it.
+pub fn has_ended(holder: &Holder) -> bool {
+    if holder.place.is_empty() {
+        return !is_alive(holder.pid);
+    }
+    let here = place();
+    let boot = |it: &str| it.split(' ').next().unwrap_or_default().to_owned();
+    if boot(&holder.place) != boot(&here) {
+        return true;
+    }
+    holder.place == here && began(holder.pid) != Some(holder.began)
+}
+
+/// The boot of the kernel, and our namespace of processes.
+fn place() -> String {
+    let boot = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = fs_err::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", boot.trim(), namespace.display())
+}
+
+/// When a process began, in ticks since the boot; none if it has ended.
+fn began(pid: u32) -> Option<u64> {
+    let text = fs_err::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    program_and_state(&text).filter(|it| !matches!(it.1, 'Z' | 'X'))?;
+    // The 22nd field is the 20th after the program's name.
+    text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
 /// A new operation's id: 12 characters, sortable by time for people's eyes, and part of names on
 /// the engine. Ten hold the milliseconds, two a counter of this process and its id.
 pub fn new_operation(now: u64) -> String {
@@ -84,6 +115,19 @@ pub fn new_operation(now: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whether_a_holder_has_ended_is_known_only_where_its_number_means_something() {
+        let us = Who::of_this_process().holder("store", "op", 0, 1);
+        assert!(!has_ended(&us), "we run");
+        let earlier = Holder { began: us.began + 1, ..us.clone() };
+        assert!(has_ended(&earlier), "our number was somebody else's");
+        let boot = us.place.split(' ').next().unwrap_or_default();
+        let elsewhere = Holder { place: format!("{boot} pid:[1]"), pid: u32::MAX, ..us.clone() };
+        assert!(!has_ended(&elsewhere), "it may run in another namespace");
+        let before = Holder { place: "another-boot pid:[1]".to_owned(), ..us };
+        assert!(has_ended(&before), "nothing survives a boot");
+    }
 
     #[test]
     fn a_process_that_has_ended_is_not_alive_even_if_nobody_waited_for_it() {

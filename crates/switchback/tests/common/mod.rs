@@ -4,6 +4,7 @@ pub(crate) mod away;
 pub(crate) mod http;
 pub(crate) mod names;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod service;
 pub(crate) mod store;
 pub(crate) mod world;

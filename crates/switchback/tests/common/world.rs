@@ -87,7 +87,12 @@ impl World {
             "3.0.0" => "drop-column",
             _ => "none",
         };
-        let mut environment = vec![("LEDGER_VERSION", version), ("LEDGER_MIGRATE", migrate)];
+        let mut environment = vec![
+            ("LEDGER_VERSION", version),
+            ("LEDGER_MIGRATE", migrate),
+            // So that no other test has this very image.
+            ("LEDGER_BUILD", self.name.as_str()),
+        ];
         if version == "3.0.0" {
             environment.push(("LEDGER_HEALTH", "never"));
         }

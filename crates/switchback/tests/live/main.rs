@@ -3,6 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod checking;
 mod failing;
+mod killing;
 mod rollback;
+mod taking;
 mod updating;

@@ -14,6 +14,9 @@ use crate::{
     keeper::{self, programs},
 };
 
+/// Says beside what was set aside that the restore after it is complete.
+const RESTORED_FILE: &str = "restored.json";
+
 impl ContainerDriver {
     fn folder(&self, operation: &str) -> String {
         keeper::snapshot_folder(&self.setup.target, operation)
@@ -68,7 +71,7 @@ impl ContainerDriver {
             return Ok(());
         }
         let aside = format!("{}-failed", data.snapshot);
-        self.restore(data, &data.snapshot, &aside).await
+        self.restore_once(data, &data.snapshot, &aside).await
     }
 
     /// The way back of a restore: what stood there before it. A restore that died before it had
@@ -81,7 +84,34 @@ impl ContainerDriver {
         if !self.is_complete(aside).await? {
             return Ok(());
         }
-        self.restore(data, aside, &format!("{aside}-again")).await
+        self.restore_once(data, aside, &format!("{aside}-again")).await
+    }
+
+    /// A way back whose record was lost is gone a second time, perhaps by another store, days
+    /// later: the old version has written its data since. So what was restored is marked where it
+    /// lies, and nothing is ever restored below a service that runs.
+    async fn restore_once(
+        &self,
+        data: &DataSet,
+        from: &str,
+        aside: &str,
+    ) -> Result<(), TargetError> {
+        let failed = |it: EngineError| it.into_target("undo_failed", "look for what was restored");
+        let target = &self.setup.target;
+        let mark = format!("{}/{RESTORED_FILE}", self.folder(aside));
+        if self.engine().read_file(keeper::ANCHOR, &mark).await.map_err(failed)?.is_some() {
+            return Ok(());
+        }
+        if let Some(found) = self.look(target).await?.filter(|it| it["State"]["Running"] == true) {
+            let id = found["Id"].as_str().unwrap_or_default();
+            return Err(TargetError::Drifted {
+                expected: format!("container {target} stopped, so that its data can be restored"),
+                found: format!("it runs ({})", id.get(..12).unwrap_or(id)),
+            });
+        }
+        self.restore(data, from, aside).await?;
+        let marked = programs::put(self.engine(), &self.setup.keeper, &mark, b"{}".to_vec()).await;
+        marked.map_err(|it| TargetError::failed(it.code(), "mark the restore", it.to_string()))
     }
 
     async fn is_complete(&self, operation: &str) -> Result<bool, TargetError> {
@@ -94,9 +124,12 @@ impl ContainerDriver {
         let failed = |it: EngineError| it.into_target("undo_failed", "end the keeper's programs");
         let keeper = &self.setup.keeper;
         let found = self.engine().container(keeper).await.map_err(failed)?;
-        let is_busy =
-            found.is_some_and(|it| it["ExecIDs"].as_array().is_some_and(|it| !it.is_empty()));
-        if is_busy {
+        let is_busy = found
+            .as_ref()
+            .is_some_and(|it| it["ExecIDs"].as_array().is_some_and(|it| !it.is_empty()));
+        // Somebody may have stopped it: nothing runs in it then, and nothing can be copied.
+        let is_stopped = found.is_some_and(|it| it["State"]["Running"] == false);
+        if is_busy || is_stopped {
             let path = format!("/containers/{keeper}/restart?t=0");
             drop(self.engine().post(&path, None).await.map_err(failed)?);
         }
@@ -105,7 +138,7 @@ impl ContainerDriver {
 
     pub(super) async fn remove_snapshot(&self, operation: &str) -> Result<(), TargetError> {
         for folder in
-            [operation.to_owned(), format!("{operation}-failed"), format!("{operation}-before")]
+            ["", "-failed", "-before", "-before-again"].map(|it| format!("{operation}{it}"))
         {
             let removed =
                 programs::remove(self.engine(), &self.setup.keeper, &self.folder(&folder)).await;

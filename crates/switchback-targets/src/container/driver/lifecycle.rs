@@ -139,9 +139,15 @@ impl ContainerDriver {
             None => self.expect(subject, name).await?["Id"].as_str().unwrap_or_default().to_owned(),
         };
         let started = self.engine().post(&format!("/containers/{}/start", encode(&id)), None).await;
-        started
-            .map(drop)
-            .map_err(|it| it.into_target("start_failed", format!("start container {name}")))
+        started.map(drop).map_err(|it| {
+            // A port that somebody else has taken says nothing about the version.
+            let reason = it.reason();
+            let is_taken = reason.contains("port is already allocated")
+                || reason.contains("address already in use")
+                || reason.contains("Address already in use");
+            let code = if is_taken { "drifted" } else { "start_failed" };
+            it.into_target(code, format!("start container {name}"))
+        })
     }
 
     /// The way back of a start: what we made is removed by force, which also ends a start that is

@@ -172,7 +172,9 @@ fn rollback(at: &Observed, number: u32) -> Result<Incoming, PlanError> {
         os: at.engine.os.clone(),
         architecture: at.engine.architecture.clone(),
     };
-    let (specification, keep) = (Box::new(kept.specification.clone()), kept.keep.clone());
+    // An image that has to be pulled again has lost the name that we kept it by.
+    let keep = kept.keep.clone().filter(|_| is_here);
+    let specification = Box::new(kept.specification.clone());
     Ok(Incoming::New { image: Box::new(image), specification, again: Some(kept), keep })
 }
 

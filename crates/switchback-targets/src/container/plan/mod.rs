@@ -107,7 +107,10 @@ impl Planner<'_> {
     }
 
     fn release(&self) -> Release {
-        if let Incoming::Kept { release, .. } = &self.incoming {
+        // Going back to a release makes no new number, also where its container is made again.
+        if let Incoming::Kept { release } | Incoming::New { again: Some(release), .. } =
+            &self.incoming
+        {
             return release.release.clone();
         }
         let image = self.incoming.image();

@@ -40,6 +40,8 @@ impl Scope {
 pub(crate) struct Looked {
     /// The container; none where there is none of that name.
     pub(crate) member: Option<Member>,
+    /// What it is doing; with something to probe, an end is never its work.
+    pub(crate) doing: Doing,
     /// One round of its probes; none where they gave no answer in their time.
     pub(crate) seen: Option<Seen>,
     /// The memory that it uses, in bytes.
@@ -57,7 +59,8 @@ pub(crate) async fn look(
     let at = now();
     let engine = &connected.engine;
     let Some(inspect) = engine.container(connected.target()).await? else {
-        return Ok(Looked { member: None, seen: None, memory_bytes: None, at });
+        let doing = Doing::Stopped;
+        return Ok(Looked { member: None, doing, seen: None, memory_bytes: None, at });
     };
     let limit = Duration::from_millis(connected.settings.health.timeout_ms + 1_000);
     let image = inspect["Image"].as_str().unwrap_or_default().to_owned();
@@ -66,7 +69,20 @@ pub(crate) async fn look(
     let (image, seen, memory_bytes) =
         tokio::join!(engine.image(&image), tokio::time::timeout(limit, gate.probe()), memory);
     let member = Member { inspect, image: image?.unwrap_or(Value::Null), written: Vec::new() };
-    Ok(Looked { member: Some(member), seen: seen.ok(), memory_bytes, at })
+    let doing = match member.doing() {
+        Doing::OneShot if is_service(connected, &member) => Doing::Stopped,
+        other => other,
+    };
+    Ok(Looked { member: Some(member), doing, seen: seen.ok(), memory_bytes, at })
+}
+
+/// Whether anything of it can be probed: then it is there to serve, and not to end.
+fn is_service(connected: &Connected, member: &Member) -> bool {
+    let ports = member.inspect["HostConfig"]["PortBindings"].as_object();
+    let test = &member.inspect["Config"]["Healthcheck"]["Test"];
+    !connected.settings.health.probes.is_empty()
+        || ports.is_some_and(|it| !it.is_empty())
+        || test.is_array() && test[0] != "NONE"
 }
 
 /// What `docker stats` shows: all that is used, less the file pages that can be given back at once.
@@ -94,8 +110,7 @@ pub(crate) fn memory_mb(bytes: u64) -> f64 {
 
 /// Whether it proves itself: true and false need evidence, and nothing else is either.
 pub(crate) fn healthy(looked: &Looked) -> Option<bool> {
-    let Some(member) = &looked.member else { return Some(false) };
-    match member.doing() {
+    match looked.doing {
         Doing::Stopped | Doing::Paused => return Some(false),
         Doing::OneShot => return None,
         Doing::Running => {}
