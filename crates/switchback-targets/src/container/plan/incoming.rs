@@ -125,7 +125,7 @@ fn declared_differs(at: &Observed, declared: Option<&Value>) -> bool {
         let binds = wanted.body["HostConfig"]["Binds"].as_array();
         binds.is_some_and(|it| it.contains(bind))
     };
-    let volumes = at.target().into_iter().flat_map(|it| it.data_volumes());
+    let volumes = at.target().into_iter().flat_map(Member::data_volumes);
     let anonymous: Vec<String> = volumes.map(|(name, target)| format!("{name}:{target}")).collect();
     let is_anonymous = |bind: &Value| {
         let plain = bind.as_str().unwrap_or_default();
