@@ -121,6 +121,7 @@ fn declared_differs(at: &Observed, declared: Option<&Value>) -> bool {
     let Some(recorded) = at.state.as_ref().and_then(|it| it.running()) else { return false };
     let Some(declared) = declared else { return false };
     let wanted = Specification::of_declared(declared, None, at.engine.api);
+<<<<<<< HEAD
     let volumes = at.target().into_iter().flat_map(Member::data_volumes);
     !is_made_as(&recorded.specification, &wanted, volumes)
 }
@@ -132,6 +133,13 @@ fn is_made_as<'a>(
     volumes: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> bool {
     let declared = wanted.body["HostConfig"]["Binds"].as_array();
+=======
+    let is_declared = |bind: &Value| {
+        let binds = wanted.body["HostConfig"]["Binds"].as_array();
+        binds.is_some_and(|it| it.contains(bind))
+    };
+    let volumes = at.target().into_iter().flat_map(Member::data_volumes);
+>>>>>>> docs
     let anonymous: Vec<String> = volumes.map(|(name, target)| format!("{name}:{target}")).collect();
     let is_added = |bind: &Value| {
         let plain = bind.as_str().unwrap_or_default().trim_end_matches(":ro");
