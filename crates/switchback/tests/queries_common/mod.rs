@@ -99,8 +99,19 @@ impl Place {
             (format!("127.0.0.1:{}:8080", self.port), format!("{}:/data", self.name));
         let image = self.image();
         let arguments = [
-            "run", "--detach", "--pull", "always", "--name", &self.name, "--env", "TOKEN=hush-hush",
-            "--publish", &publish, "--volume", &mount, &image,
+            "run",
+            "--detach",
+            "--pull",
+            "always",
+            "--name",
+            &self.name,
+            "--env",
+            "TOKEN=hush-hush",
+            "--publish",
+            &publish,
+            "--volume",
+            &mount,
+            &image,
         ];
         self.lab.docker(&arguments).await.expect("a container");
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -165,7 +176,9 @@ impl Drop for Place {
         }
         let kept = format!("switchback-keep/{}", self.name);
         for repository in [kept, format!("{}/cmds2/{}", self.lab.registry(), self.name)] {
-            for image in self.lines(&["images", "--format", "{{.Repository}}:{{.Tag}}", &repository]) {
+            for image in
+                self.lines(&["images", "--format", "{{.Repository}}:{{.Tag}}", &repository])
+            {
                 self.cleanup.image(&image);
             }
         }
