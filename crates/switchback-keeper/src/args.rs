@@ -17,8 +17,8 @@ pub const STORE: &str = "/switchback";
 pub enum Command {
     /// Wait as process 1.
     Hold,
-    /// Standard input to a file, durably.
-    Put(PathBuf),
+    /// Standard input to a file, durably, if it is as many bytes as was said.
+    Put(PathBuf, u64),
     /// A file to standard output.
     Get(PathBuf),
     /// The entries of a directory.
@@ -44,7 +44,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
     let verb = arguments.next().ok_or_else(|| usage("a verb is missing", OsStr::new("")))?;
     let command = match verb.to_str() {
         Some("hold") => Command::Hold,
-        Some("put") => Command::Put(path(&mut arguments)?),
+        Some("put") => {
+            let path = path(&mut arguments)?;
+            let bytes = arguments.next().ok_or_else(|| usage("a size is missing", &verb))?;
+            Command::Put(path, number_of_bytes(&bytes)?)
+        }
         Some("get") => Command::Get(path(&mut arguments)?),
         Some("list") => Command::List(path(&mut arguments)?),
         Some("remove") => Command::Remove(path(&mut arguments)?),
@@ -57,6 +61,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, F
         Some(extra) => Err(usage("this argument is one too many", &extra)),
         None => Ok(command),
     }
+}
+
+fn number_of_bytes(value: &OsStr) -> Result<u64, Failure> {
+    let bytes = value.to_str().and_then(|it| it.parse().ok());
+    bytes.ok_or_else(|| usage("this is no number of bytes", value))
 }
 
 #[derive(Debug, Default)]
@@ -100,9 +109,7 @@ impl Options {
             Some("--store") => self.store = Some(value.into()),
             Some("--at") => self.at = Some(text(value)?),
             Some("--total") => {
-                let total = value.to_str().and_then(|total| total.parse().ok());
-                let total = total.ok_or_else(|| usage("this is no number of bytes", &value))?;
-                self.total_bytes = Some(total);
+                self.total_bytes = Some(number_of_bytes(&value)?);
             }
             _ => return Err(usage("this option is not known", option)),
         }

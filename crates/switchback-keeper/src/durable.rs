@@ -46,9 +46,18 @@ fn open_followed(parent: &OwnedFd, name: &CString) -> Result<OwnedFd, Errno> {
     openat(parent, name, flags, Mode::empty())
 }
 
-/// Replaces `path` by what `content` gives, at most `limit_bytes`: written beside it, synced,
-/// renamed over it, and the directory synced. The answer is how many bytes.
-pub fn write_file(path: &Path, content: &mut dyn Read, limit_bytes: u64) -> Result<u64, Failure> {
+/// How many bytes a content must and may have.
+#[derive(Debug, Clone, Copy)]
+pub struct Length {
+    /// With fewer it was broken off.
+    pub at_least: u64,
+    /// With more it is too large.
+    pub at_most: u64,
+}
+
+/// Replaces `path` by what `content` gives: written beside it, synced, renamed over it, and the
+/// directory synced. With another length than asked for, what is there stays.
+pub fn write_file(path: &Path, content: &mut dyn Read, length: Length) -> Result<(), Failure> {
     let failed = |errno| Failure::system("cannot write", path_bytes(path), errno);
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Failure::new(Meaning::Usage, "this names no file", path_bytes(path)));
@@ -60,10 +69,9 @@ pub fn write_file(path: &Path, content: &mut dyn Read, limit_bytes: u64) -> Resu
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let file =
         openat(&directory, unfinished.as_str(), flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
-    let written = fill(file, content, limit_bytes, path).and_then(|bytes| {
+    let written = fill(file, content, length, path).and_then(|()| {
         renameat(&directory, unfinished.as_str(), &directory, name).map_err(failed)?;
-        fsync(&directory).map_err(failed)?;
-        Ok(bytes)
+        fsync(&directory).map_err(failed)
     });
     if written.is_err() {
         unlink_if_there(&directory, &unfinished).map_err(failed)?;
@@ -71,21 +79,20 @@ pub fn write_file(path: &Path, content: &mut dyn Read, limit_bytes: u64) -> Resu
     written
 }
 
-fn fill(
-    file: OwnedFd,
-    content: &mut dyn Read,
-    limit_bytes: u64,
-    path: &Path,
-) -> Result<u64, Failure> {
+fn fill(file: OwnedFd, content: &mut dyn Read, length: Length, path: &Path) -> Result<(), Failure> {
     let mut file = std::fs::File::from(file);
     let failed = |error: std::io::Error| Failure::io("cannot write", path_bytes(path), &error);
-    let bytes = std::io::copy(&mut content.take(limit_bytes + 1), &mut file).map_err(failed)?;
-    if bytes > limit_bytes {
-        let what = format!("the input is larger than {limit_bytes} bytes");
+    let Length { at_least, at_most } = length;
+    let bytes = std::io::copy(&mut content.take(at_most + 1), &mut file).map_err(failed)?;
+    if bytes > at_most {
+        let what = format!("the input is larger than {at_most} bytes");
         return Err(Failure::new(Meaning::Refused, what, path_bytes(path)));
     }
-    file.flush().and_then(|()| file.sync_all()).map_err(failed)?;
-    Ok(bytes)
+    if bytes < at_least {
+        let what = format!("the input ended after {bytes} of {at_least} bytes");
+        return Err(Failure::new(Meaning::Refused, what, path_bytes(path)));
+    }
+    file.flush().and_then(|()| file.sync_all()).map_err(failed)
 }
 
 fn unlink_if_there(directory: &OwnedFd, name: &str) -> Result<(), Errno> {

@@ -21,9 +21,11 @@ use crate::walk::{Next, Place, Visitor, walk};
 /// The largest record that is taken: far above any inspect, far below any memory.
 pub const PUT_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Replaces the file `path` durably by what `input` gives.
-pub fn put(path: &Path, input: &mut dyn Read) -> Result<u64, Failure> {
-    durable::write_file(path, input, PUT_LIMIT_BYTES)
+/// Replaces the file `path` durably by the `bytes` bytes that `input` gives. If whoever writes them
+/// dies half-way, the input ends as if it were complete, and the file stays as it is.
+pub fn put(path: &Path, bytes: u64, input: &mut dyn Read) -> Result<(), Failure> {
+    let length = durable::Length { at_least: bytes, at_most: PUT_LIMIT_BYTES };
+    durable::write_file(path, input, length)
 }
 
 /// Writes the file `path` to `output`.

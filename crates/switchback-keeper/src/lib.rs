@@ -38,7 +38,7 @@ use progress::Progress;
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     match args::parse(arguments)? {
         Command::Hold => hold::hold(),
-        Command::Put(path) => files::put(&path, &mut stdin().lock()).map(drop),
+        Command::Put(path, bytes) => files::put(&path, bytes, &mut stdin().lock()),
         Command::Get(path) => files::get(&path, &mut stdout().lock()),
         Command::List(path) => files::list(&path, &mut stdout().lock()),
         Command::Remove(path) => files::remove(Path::new(STORE), &path),

@@ -139,6 +139,7 @@ impl Manifest {
         let text = serde_json::to_vec_pretty(self).map_err(|error| {
             Failure::new(Meaning::Failed, format!("cannot write JSON: {error}"), path_bytes(&path))
         })?;
-        durable::write_file(&path, &mut text.as_slice(), LIMIT_BYTES).map(drop)
+        let length = durable::Length { at_least: 0, at_most: LIMIT_BYTES };
+        durable::write_file(&path, &mut text.as_slice(), length)
     }
 }

@@ -16,8 +16,13 @@ use common::{Lab, fail, keeper, succeed};
 use switchback_keeper::files;
 
 fn put(path: &Path, content: &[u8]) -> std::process::Output {
-    let mut child =
-        keeper().arg("put").arg(path).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    put_of(path, content.len(), content)
+}
+
+fn put_of(path: &Path, bytes: usize, content: &[u8]) -> std::process::Output {
+    let mut command = keeper();
+    command.arg("put").arg(path).arg(bytes.to_string());
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A refusal closes the pipe before all is written.
     drop(child.stdin.take().unwrap().write_all(content));
     child.wait_with_output().unwrap()
@@ -50,6 +55,19 @@ fn an_input_that_is_too_large_replaces_nothing() {
     let refused = put(&path, &vec![b'y'; limit + 1]);
     assert_eq!(refused.status.code(), Some(3));
     assert_eq!(fs::metadata(&path).unwrap().len(), files::PUT_LIMIT_BYTES);
+    assert_eq!(fs::read_dir(lab.path("store")).unwrap().count(), 1, "no rest lies about");
+}
+
+#[test]
+fn an_input_that_breaks_off_replaces_nothing() {
+    let lab = Lab::new();
+    let path = lab.path("store/record");
+    assert!(put(&path, b"whole").status.success());
+    for part in [&b""[..], b"a par"] {
+        let refused = put_of(&path, 6, part);
+        assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
     assert_eq!(fs::read_dir(lab.path("store")).unwrap().count(), 1, "no rest lies about");
 }
 
@@ -98,10 +116,12 @@ fn removing_follows_no_link_and_can_be_repeated() {
 
 #[test]
 fn a_command_line_that_makes_no_sense_is_said_to_make_none() {
-    let cases: [&[&str]; 8] = [
+    let cases: [&[&str]; 10] = [
         &[],
         &["dance"],
         &["put"],
+        &["put", "/a"],
+        &["put", "/a", "many"],
         &["get", "/a", "/b"],
         &["snapshot", "--mount", "a=/a", "--at", "now"],
         &["usage", "--mount", "../a=/a"],

@@ -54,14 +54,15 @@ pub struct Usage {
     pub free_bytes: Option<u64>,
 }
 
-/// Writes a file durably and in one piece.
+/// Writes a file durably and in one piece. Its length is said beforehand: if we die half-way, the
+/// program on the other side sees the end of its input, and must not take a part for the whole.
 pub async fn put(
     engine: &EngineClient,
     keeper: &str,
     path: &str,
     bytes: Vec<u8>,
 ) -> Result<(), KeeperError> {
-    let argv = words(&["put", path]);
+    let argv = words(&["put", path, &bytes.len().to_string()]);
     let run = engine.exec(keeper, &argv, Input::Bytes(bytes.into()), |_| {});
     let output = tokio::time::timeout(SHORT, run).await;
     finished(output.map_err(|_| EngineError::TimedOut { what: format!("writing {path}") })??)

@@ -75,9 +75,9 @@ pub fn document(facts: &Facts<'_>) -> Value {
         put("new_version", json!(commit.release.version));
         put("new_label", json!(commit.release.label));
         let change = change(commit);
-        let (applied, reverted) = match outcome {
-            "committed" => (vec![change], vec![]),
-            "rolled_back" => (vec![], vec![change]),
+        let (applied, reverted) = match facts.outcome {
+            _ if outcome == "committed" => (vec![change], vec![]),
+            Ok(Outcome::RolledBack { .. }) => (vec![], vec![change]),
             _ => (vec![], vec![]),
         };
         put("changes_applied", json!(applied));
@@ -151,7 +151,10 @@ fn outcome(facts: &Facts<'_>, plan: Option<&Plan<Change>>) -> (&'static str, Val
     };
     let (word, cause, undo_error) = match outcome {
         Outcome::Committed | Outcome::Accepted => return ("committed", Value::Null),
-        Outcome::Failed { cause: Cause::Interrupted } => ("interrupted", &Cause::Interrupted, None),
+        Outcome::Failed { cause: Cause::Interrupted }
+        | Outcome::RolledBack { cause: Cause::Interrupted } => {
+            ("interrupted", &Cause::Interrupted, None)
+        }
         Outcome::Failed { cause } => ("failed", cause, None),
         Outcome::RolledBack { cause } => ("rolled_back", cause, None),
         Outcome::Stuck { cause, undo_error } => ("stuck", cause, Some(undo_error)),

@@ -3,9 +3,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod acceptance;
 mod checking;
 mod failing;
+mod fidelity;
+mod interrupting;
 mod killing;
+mod operators;
 mod rollback;
+mod staging;
 mod taking;
 mod updating;

@@ -1,0 +1,282 @@
+//! What a user has given a container, its successor has too.
+
+use serde_json::{Value, json};
+
+use crate::common::World;
+
+/// An inspect without what differs between any two containers of one specification, and without
+/// what comes from the image.
+fn specification(inspect: &Value) -> Value {
+    let mut it = inspect.clone();
+    let id = it["Id"].as_str().unwrap_or_default().to_owned();
+    for key in [
+        "Id",
+        "Created",
+        "State",
+        "Image",
+        "Name",
+        "ResolvConfPath",
+        "HostnamePath",
+        "HostsPath",
+        "LogPath",
+        "GraphDriver",
+        "RestartCount",
+        "AppArmorProfile",
+    ] {
+        it.as_object_mut().expect("an object").remove(key);
+    }
+    it["Config"]["Image"] = Value::Null;
+    // Without a name of its own a container is called by its id.
+    if it["Config"]["Hostname"].as_str() == Some(&id[..12]) {
+        it["Config"]["Hostname"] = Value::Null;
+    }
+    let labels = it["Config"]["Labels"].as_object_mut();
+    labels.map(|it| it.remove("org.opencontainers.image.version"));
+    if let Some(environment) = it["Config"]["Env"].as_array_mut() {
+        environment.retain(|it| !it.as_str().unwrap_or_default().starts_with("LEDGER_"));
+        environment.sort_by_key(ToString::to_string);
+    }
+    if let Some(mounts) = it["Mounts"].as_array_mut() {
+        mounts.sort_by_key(|it| it["Destination"].to_string());
+    }
+    // Volumes may be named by one key or the other; what is mounted is compared above.
+    it["HostConfig"]["Binds"] = Value::Null;
+    it["HostConfig"]["Mounts"] = Value::Null;
+    let settings = it["NetworkSettings"].take();
+    it["Ports"] = settings["Ports"].clone();
+    it["Networks"] = json!({});
+    for (name, endpoint) in settings["Networks"].as_object().into_iter().flatten() {
+        let mut aliases = endpoint["Aliases"].as_array().cloned().unwrap_or_default();
+        aliases.retain(|it| it.as_str() != Some(&id[..12]));
+        aliases.sort_by_key(ToString::to_string);
+        let ipam = &endpoint["IPAMConfig"];
+        it["Networks"][name] = json!({
+            "Aliases": aliases,
+            "IPv4": ipam["IPv4Address"],
+            "Links": endpoint["Links"],
+            "DriverOpts": endpoint["DriverOpts"],
+        });
+    }
+    it
+}
+
+/// Every path at which two documents differ.
+fn differences(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
+    match (one, other) {
+        (Value::Object(a), Value::Object(b)) => {
+            let mut keys: Vec<_> = a.keys().chain(b.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                differences(&format!("{path}/{key}"), &one[key], &other[key], found);
+            }
+        }
+        _ if is_empty(one) && is_empty(other) => {}
+        _ if one == other => {}
+        _ => found.push(format!("{path}: {one} -> {other}")),
+    }
+}
+
+/// The engine writes what is not there in three ways.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(it) => it.is_empty(),
+        Value::Object(it) => it.is_empty(),
+        _ => false,
+    }
+}
+
+/// Updates, and compares the two containers.
+#[track_caller]
+fn updates_faithfully(world: &World) {
+    let before = world.service();
+    world.write_rows(3);
+    world.publish("2.0.0", &[]);
+    world.run(&["update", "web", "-y"]).exits(0).says("2.0.0");
+    let after = world.service();
+    assert_ne!(before["Id"], after["Id"]);
+    let mut found = Vec::new();
+    differences("", &specification(&before), &specification(&after), &mut found);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(world.serving(), "2.0.0");
+    assert_eq!(world.rows(), 3);
+}
+
+impl World {
+    fn network(&self, word: &str, arguments: &[&str]) -> String {
+        let name = format!("{}-{word}", self.name);
+        self.made.networks.borrow_mut().push(name.clone());
+        self.docker(&[&["network", "create"], arguments, &[&name]].concat());
+        name
+    }
+}
+
+#[test]
+fn limits_devices_and_the_surroundings_of_the_process_stay() {
+    let world = World::new("limits");
+    world.publish("1.0.0", &[]);
+    let bind = format!("{}:/bound:ro", world.folder.path().display());
+    world.start_service_with(&[
+        "--volume",
+        &bind,
+        "--tmpfs",
+        "/scratch:size=1m,mode=1770",
+        "--device",
+        "/dev/null:/dev/nothing:rw",
+        "--ulimit",
+        "nofile=4096:8192",
+        "--cap-drop",
+        "NET_RAW",
+        "--cap-add",
+        "SYS_NICE",
+        "--health-cmd",
+        "/ledger probe",
+        "--health-interval",
+        "2s",
+        "--health-retries",
+        "2",
+        "--log-driver",
+        "json-file",
+        "--log-opt",
+        "max-size=1m",
+        "--log-opt",
+        "max-file=2",
+        "--hostname",
+        "counter",
+        "--domainname",
+        "example.test",
+        "--add-host",
+        "db.test:192.0.2.7",
+        "--env",
+        "OWN=1",
+        "--env",
+        "LIKE=a=b c",
+        "--label",
+        "team=books",
+        "--stop-timeout",
+        "7",
+        "--stop-signal",
+        "SIGTERM",
+        "--sysctl",
+        "net.core.somaxconn=64",
+        "--init",
+        "--read-only",
+        "--memory",
+        "256m",
+        "--cpu-shares",
+        "512",
+        "--pids-limit",
+        "200",
+        "--shm-size",
+        "8m",
+        "--dns",
+        "192.0.2.53",
+        "--user",
+        "0:0",
+        "--group-add",
+        "7",
+        "--security-opt",
+        "no-new-privileges",
+        "--restart",
+        "on-failure:5",
+    ]);
+    updates_faithfully(&world);
+}
+
+#[test]
+fn networks_with_aliases_and_fixed_addresses_stay() {
+    let world = World::new("nets");
+    world.publish("1.0.0", &[]);
+    // Addresses from a test's own number, so that parallel runs do not collide.
+    let own = world.port % 200;
+    let subnet = |second: u16| format!("10.{second}.{own}.0/24");
+    let front = world.network("front", &["--subnet", &subnet(213)]);
+    let back = world.network("back", &["--subnet", &subnet(214)]);
+    let (first, second) = (format!("10.213.{own}.77"), format!("10.214.{own}.78"));
+    world.start_service_with(&[
+        "--network",
+        &front,
+        "--ip",
+        &first,
+        "--network-alias",
+        "twelveletter",
+    ]);
+    world.docker(&["network", "connect", "--ip", &second, "--alias", "books", &back, &world.name]);
+    updates_faithfully(&world);
+}
+
+#[test]
+fn what_the_image_says_follows_the_image_and_what_the_user_says_stays() {
+    let world = World::new("env");
+    world.publish("1.0.0", &[("LEDGER_COLOUR", "red"), ("LEDGER_SIZE", "small")]);
+    world.start_service_with(&["--env", "LEDGER_SIZE=large"]);
+    world.publish("2.0.0", &[("LEDGER_COLOUR", "blue"), ("LEDGER_SIZE", "medium")]);
+    world.run(&["update", "web", "-y"]).exits(0).says("2.0.0");
+    let environment = world.service()["Config"]["Env"].to_string();
+    assert!(environment.contains("LEDGER_COLOUR=blue"), "{environment}");
+    assert!(environment.contains("LEDGER_SIZE=large"), "{environment}");
+}
+
+#[test]
+fn an_anonymous_volume_goes_along_with_its_data() {
+    let world = World::new("anonymous");
+    world.publish("1.0.0", &[("LEDGER_DB", "/kept/ledger.db")]);
+    world.start_service_with(&["--volume", "/kept"]);
+    world.write_rows(5);
+    world.publish("2.0.0", &[("LEDGER_DB", "/kept/ledger.db")]);
+    world.run(&["update", "web", "-y"]).exits(0).says("2.0.0");
+    assert_eq!(world.rows(), 5);
+}
+
+#[test]
+fn those_who_share_its_network_or_volumes_go_along() {
+    let world = World::new("family");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    let image = world.image("latest");
+    let (sidecar, reader) = (world.also_runs("sidecar"), world.also_runs("reader"));
+    let network = format!("container:{}", world.name);
+    let sleep = ["--entrypoint", "/bin/sleep", "--init", &image, "3600"];
+    world.docker(
+        &[&["run", "--detach", "--name", &sidecar, "--network", &network][..], &sleep].concat(),
+    );
+    world.docker(
+        &[&["run", "--detach", "--name", &reader, "--volumes-from", &world.name][..], &sleep]
+            .concat(),
+    );
+    world.write_rows(3);
+    world.publish("2.0.0", &[]);
+    world.run(&["update", "web", "-y"]).exits(0).says("2.0.0");
+
+    let health = ["exec", &sidecar, "/bin/wget", "-q", "-O", "-", "http://127.0.0.1:8080/"];
+    assert!(world.docker(&health).contains("2.0.0"), "the sidecar reaches the new one");
+    assert!(world.docker(&["exec", &reader, "/bin/ls", "/data"]).contains("ledger.db"));
+    assert_eq!(world.temporary_containers().len(), 1, "only the predecessor is kept");
+}
+
+#[test]
+fn a_paused_container_is_paused_again() {
+    let world = World::new("paused");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.publish("2.0.0", &[]);
+    world.docker(&["pause", &world.name]);
+    world.run(&["update", "web", "-y"]).exits(0).says("2.0.0");
+    assert_eq!(world.service()["State"]["Paused"], true);
+    world.docker(&["unpause", &world.name]);
+    assert_eq!(world.serving(), "2.0.0");
+}
+
+#[test]
+fn a_stopped_container_is_replaced_and_stays_stopped() {
+    let world = World::new("stopped");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.publish("2.0.0", &[]);
+    world.docker(&["stop", &world.name]);
+    world.run(&["update", "web", "-y"]).exits(0).says("2.0.0");
+    assert_eq!(world.service()["State"]["Status"], "created", "it was never started");
+    world.docker(&["start", &world.name]);
+    world.until("the new version serves", || world.serving() == "2.0.0");
+}
