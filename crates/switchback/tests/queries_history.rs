@@ -59,9 +59,9 @@ async fn an_update_without_a_terminal_says_its_steps_as_they_happen() {
         "This will briefly stop the service to apply the update.",
         "Backing up current image...",
         "Pulling latest image...",
-        "Recreating container",
-        "Stopping service",
-        "Starting service",
+        "Recreating container...",
+        "Stopping service...",
+        "Starting service...",
         "Waiting until the service proves itself...",
     ];
     let mut rest = said.stderr.as_str();

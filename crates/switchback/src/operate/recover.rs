@@ -1,7 +1,7 @@
 //! Finishes or undoes what was interrupted: our own at once, another store's once its lease has
 //! gone unrenewed.
 
-use switchback_core::{Engine, Record};
+use switchback_core::{Engine, Outcome, Record};
 use switchback_targets::{
     container::{
         change::{Change, DataMount},
@@ -21,7 +21,10 @@ use super::{
     now, prepare, report,
     who::{has_ended, is_alive},
 };
-use crate::error::{CommandError, locked};
+use crate::{
+    error::{CommandError, locked},
+    store::Lookup,
+};
 
 /// A transaction that was left half-way, or stuck.
 #[derive(Debug)]
@@ -64,18 +67,21 @@ pub async fn find(
             kept.operation.as_ref() == Some(&ours.begun.id) && is_closed(&kept.journal);
         let may_work = ours.begun.host != around.who.host || is_alive(ours.begun.pid);
         let operation = ours.begun.id;
+        // Its end is known, and was not written into the history: we died in between.
+        let known = if was_finished_elsewhere { &kept.journal } else { &records };
+        if !may_work && end_of(known).is_some() {
+            let held = held.filter(|it| it.holder.operation == operation);
+            let (records, is_unwatched) = (known.clone(), false);
+            let is_foreign = false;
+            return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
+        }
         if !(is_theirs || was_finished_elsewhere) {
             let is_unwatched = held.is_none() && may_work;
-            return Ok(Some(Interrupted {
-                operation,
-                records,
-                is_foreign: false,
-                held,
-                is_unwatched,
-            }));
+            let is_foreign = false;
+            return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
         }
-        // Whoever has written to the target since has brought it to an end.
         if !may_work {
+            // Whoever has written to the target since has brought it to an end.
             super::drive::over_elsewhere(around, &operation)?;
         }
     }
@@ -126,6 +132,16 @@ pub fn refuse_busy(around: &Surroundings<'_>, interrupted: &Interrupted) -> Answ
     }
 }
 
+/// How a journal ended, if it did; one that is stuck has not.
+fn end_of(records: &[Fact]) -> Option<Outcome> {
+    match records.last()? {
+        Record::Closed { outcome: Outcome::Stuck { .. } } => None,
+        Record::Closed { outcome } => Some(outcome.clone()),
+        Record::Accepted => Some(Outcome::Accepted),
+        _ => None,
+    }
+}
+
 /// Brings a transaction to its end.
 pub async fn recover(
     around: &Surroundings<'_>,
@@ -147,6 +163,16 @@ pub async fn recover(
     }
     if interrupted.records.is_empty() {
         return Ok(None);
+    }
+    if let Some(outcome) = end_of(&interrupted.records) {
+        let (operation, records) = (interrupted.operation, interrupted.records);
+        return Ok(Some(Ended {
+            operation,
+            outcome: Ok(outcome),
+            records,
+            evidence: None,
+            started_at,
+        }));
     }
     let data = data(connected, &interrupted.records).await?;
     let lease = ask_lease(around, connected, request, &interrupted.operation, &data).await?;
@@ -246,7 +272,9 @@ fn take_in(
 ) -> Answer<()> {
     let operation = &interrupted.operation;
     let known = journal::load(around.store, operation)?.len();
-    if known == 0 {
+    // It may be ours, and thought over before what was written with the target appeared there.
+    let is_new = matches!(around.store.operation(operation)?, Lookup::Missing);
+    if is_new {
         begin(around, connected, request, operation, started_at)?;
     }
     for (sequence, record) in interrupted.records.iter().enumerate().skip(known) {

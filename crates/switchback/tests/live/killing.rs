@@ -39,7 +39,7 @@ const UPDATE: Scenario =
     Scenario { word: "kill", to: "2.0.0", arguments: &["update", "web", "-y"], code: 0 };
 
 const FAILING: Scenario =
-    Scenario { word: "killback", to: "3.0.0", arguments: &["update", "web", "-y"], code: 4 };
+    Scenario { word: "killback", to: "3.0.0", arguments: &["update", "web", "--force"], code: 4 };
 
 const ROLLBACK: Scenario = Scenario {
     word: "killroll",
