@@ -31,10 +31,7 @@ impl Table {
         // Each width once: a list may have thousands of rows.
         let columns: Vec<(usize, usize)> =
             columns.into_iter().map(|column| (column, self.width(column))).collect();
-        std::iter::once(&headings)
-            .chain(&self.rows)
-            .map(|row| line(row, &columns) + "\n")
-            .collect()
+        std::iter::once(&headings).chain(&self.rows).map(|row| line(row, &columns) + "\n").collect()
     }
 
     fn is_used(&self, column: usize) -> bool {

@@ -1,5 +1,7 @@
 //! A container on the lab's engine with a folder of its own, and the program run on it.
 
+#![allow(dead_code, reason = "each test program uses another part of it")]
+
 use std::fmt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
