@@ -47,7 +47,7 @@ pub struct Global {
     /// Print times and more
     #[arg(short, long, global = true, env = "SWITCHBACK_VERBOSE")]
     pub verbose: bool,
-    /// Print no colour (as does NO_COLOR)
+    /// Print no colour (as does `NO_COLOR`)
     #[arg(long, global = true, env = "SWITCHBACK_NO_COLOR")]
     pub no_color: bool,
     /// How long to wait for another operation on the same target (`90s`)

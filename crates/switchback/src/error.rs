@@ -24,13 +24,13 @@ pub struct CommandError {
     /// The next command to type.
     pub hint: Option<String>,
     /// More facts for programs: `field`, `step`, `log_tail`.
-    pub facts: Map<String, Value>,
+    pub facts: Box<Map<String, Value>>,
 }
 
 impl CommandError {
     /// An error of the contract's code.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), hint: None, facts: Map::new() }
+        Self { code: code.to_owned(), message: message.into(), hint: None, facts: Box::default() }
     }
 
     /// With the next command to type.
@@ -54,7 +54,7 @@ impl CommandError {
         if let Some(hint) = &self.hint {
             object.insert("hint".to_owned(), json!(hint));
         }
-        object.extend(self.facts.clone());
+        object.extend(self.facts.iter().map(|(key, value)| (key.clone(), value.clone())));
         object.insert("retryable".to_owned(), json!(self.is_retryable()));
         Value::Object(object)
     }

@@ -47,6 +47,7 @@ async fn run(cli: Cli) -> ExitCode {
 
 /// The first SIGINT or SIGTERM asks for the way back; a second one leaves at once, with the journal
 /// intact. SIGHUP stops nothing: a closed terminal must not strand an update.
+#[expect(clippy::exit, reason = "a second signal leaves at once; recovery has the journal")]
 fn interrupts() -> Interrupt {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {

@@ -121,7 +121,7 @@ fn every_error_code_of_the_sources_is_explained() {
             }
         }
     }
-    assert!(codes.contains("locked") && codes.contains("start_failed"), "found only {codes:?}");
+    assert!(codes.contains("locked") && codes.len() > 15, "found only {codes:?}");
     // Words that only tests make up.
     let known = ["evaporated"];
     assert_named("docs/exit-codes.md", codes.iter().filter(|it| !known.contains(&it.as_str())));

@@ -17,7 +17,10 @@ async fn what_was_done_and_rejected_is_told_whole() {
     let history = place.json(&["history", name], 0)["operations"].clone();
     assert_eq!(history.as_array().map(Vec::len), Some(2), "{history:#}");
     let (failed, done) = (&history[0], &history[1]);
-    assert_eq!((&failed["outcome"], &done["outcome"]), (&"rolled_back".into(), &"committed".into()));
+    assert_eq!(
+        (&failed["outcome"], &done["outcome"]),
+        (&"rolled_back".into(), &"committed".into())
+    );
     for key in ["started_at", "finished_at", "user", "host", "command_line", "new_version"] {
         assert!(failed[key].is_string(), "{key}: {failed:#}");
     }
@@ -46,16 +49,19 @@ async fn what_was_done_and_rejected_is_told_whole() {
 async fn an_update_without_a_terminal_says_its_steps_as_they_happen() {
     let place = Place::new("steps").await;
     let name = place.name.as_str();
-    place.switchback(&["rollback", name, "-y"]).exits(3).says("No previous version available for rollback");
+    place
+        .switchback(&["rollback", name, "-y"])
+        .exits(3)
+        .says("No previous version available for rollback");
     place.publish("2.0.0", &[]).await;
     let said = place.switchback(&["update", name, "-y"]).exits(0);
     let steps = [
         "This will briefly stop the service to apply the update.",
         "Backing up current image...",
         "Pulling latest image...",
-        "Recreating container",
-        "Stopping service",
-        "Starting service",
+        "Recreating container...",
+        "Stopping service...",
+        "Starting service...",
         "Waiting until the service proves itself...",
     ];
     let mut rest = said.stderr.as_str();

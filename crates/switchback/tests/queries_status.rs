@@ -86,7 +86,8 @@ async fn an_engine_that_is_away_leaves_what_was_last_seen() {
     place.json(&["status", &place.name], 0);
     let mut command = place.command();
     command.args(["status", &place.name, "-o", "json"]);
-    let output = command.env("DOCKER_HOST", "unix:///nowhere/engine.sock").output().expect("it runs");
+    let output =
+        command.env("DOCKER_HOST", "unix:///nowhere/engine.sock").output().expect("it runs");
     assert_eq!(output.status.code(), Some(1));
     let document: Value = serde_json::from_slice(&output.stdout).expect("one document");
     let row = &document["deployments"][0];

@@ -13,6 +13,8 @@ pub struct Member {
     pub image: Value,
     /// Paths that were written in its own layer.
     pub written: Vec<String>,
+    /// Where something else than a folder is bound: a file, a socket. No snapshot covers those.
+    pub files: Vec<String>,
 }
 
 impl std::fmt::Debug for Member {
@@ -129,7 +131,8 @@ impl Member {
                         source == *never
                             || (*never != "/" && source.starts_with(&format!("{never}/")))
                     });
-                    is_data.then_some((source, target, false))
+                    let is_folder = !self.files.iter().any(|it| it == target);
+                    (is_data && is_folder).then_some((source, target, false))
                 }
                 _ => None,
             }
@@ -191,7 +194,7 @@ mod tests {
     use super::*;
 
     fn member(inspect: Value) -> Member {
-        Member { inspect, image: Value::Null, written: Vec::new() }
+        Member { inspect, image: Value::Null, written: Vec::new(), files: Vec::new() }
     }
 
     #[test]
@@ -220,6 +223,15 @@ mod tests {
         assert_eq!(with("exited", 0, "unless-stopped"), Doing::Stopped);
         assert_eq!(with("exited", 137, "no"), Doing::Stopped);
         assert_eq!(with("created", 0, "no"), Doing::Stopped);
+    }
+
+    #[test]
+    fn a_bound_file_is_no_data_that_a_snapshot_covers() {
+        let mounts =
+            json!([{"Type": "bind", "Source": "/srv/app.conf", "Destination": "/c", "RW": true}]);
+        let all = member(json!({"Mounts": mounts}));
+        assert_eq!(all.data().count(), 1);
+        assert_eq!(Member { files: vec!["/c".to_owned()], ..all }.data().count(), 0);
     }
 
     #[test]

@@ -126,7 +126,16 @@ async fn member(engine: &EngineClient, inspect: Value) -> Result<Member, EngineE
     let written = engine.get(&format!("/containers/{id}/changes")).await?;
     let path = |it: &Value| it["Path"].as_str().map(str::to_owned);
     let written = written.as_array().into_iter().flatten().filter_map(path).collect();
-    Ok(Member { inspect, image, written })
+    let mut files = Vec::new();
+    for mount in inspect["Mounts"].as_array().into_iter().flatten() {
+        let (true, Some(target)) = (mount["Type"] == "bind", mount["Destination"].as_str()) else {
+            continue;
+        };
+        if engine.is_folder(&id, target).await? == Some(false) {
+            files.push(target.to_owned());
+        }
+    }
+    Ok(Member { inspect, image, written, files })
 }
 
 async fn found(engine: &EngineClient, state: Option<&TargetState>) -> Result<Found, EngineError> {

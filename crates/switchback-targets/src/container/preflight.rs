@@ -12,6 +12,7 @@ use switchback_core::PlanError;
 
 use super::{
     goal::{Desired, Goal, IncomingImage},
+    members::Member,
     observe::Observed,
 };
 
@@ -187,7 +188,7 @@ fn unmanaged_difference(at: &Observed, to: &Desired) -> Check {
 
 fn accounts(at: &Observed, to: &Desired) -> Check {
     let (Some(target), false) = (at.target(), to.settings.accounts.is_empty()) else {
-        return Check::skipped("accounts", "no accounts are configured");
+        return at.target().map_or_else(no_accounts, |it| forgotten_passwords(it, to));
     };
     if target.inspect["HostConfig"]["ReadonlyRootfs"] == json!(true) {
         let message =
@@ -199,6 +200,27 @@ fn accounts(at: &Observed, to: &Desired) -> Check {
     }
     let users = to.settings.accounts.join(", ");
     Check::passed("accounts", format!("{users} are carried over with their passwords"))
+}
+
+fn no_accounts() -> Check {
+    Check::skipped("accounts", "no accounts are configured")
+}
+
+/// Passwords that were set inside the container lie in its own layer, which a new one starts
+/// without. Whoever configures accounts takes them along.
+fn forgotten_passwords(target: &Member, to: &Desired) -> Check {
+    let is_made_anew = matches!(to.goal, Goal::Update(_));
+    if !is_made_anew || !target.written.iter().any(|it| it == "/etc/shadow") {
+        return no_accounts();
+    }
+    let (name, deployment) = (target.name(), &to.settings.deployment);
+    let message = format!(
+        "passwords were set inside of {name}, and no accounts are configured: the new container \
+         starts without them. To carry them over: switchback config set \
+         deployment.{deployment}.accounts.users '[\"USER\"]'   (else set them again: \
+         docker exec -it {name} passwd USER)"
+    );
+    Check::warned("accounts", message)
 }
 
 fn probes(at: &Observed, to: &Desired) -> Check {

@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use bollard::query_parameters::{
-    DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+    ContainerArchiveInfoOptionsBuilder, DownloadFromContainerOptionsBuilder,
+    UploadToContainerOptionsBuilder,
 };
 use futures_util::TryStreamExt;
 
@@ -48,6 +49,26 @@ impl EngineClient {
             Ok(bytes) => unpack(&bytes),
             Err(EngineError::Refused { status: 404, .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a path of a container is a folder; none if it is not there.
+    pub async fn is_folder(
+        &self,
+        container: &str,
+        path: &str,
+    ) -> Result<Option<bool>, EngineError> {
+        // The engine writes modes as Go does: the highest bit is a folder's.
+        const FOLDER: u32 = 1 << 31;
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        let asked = self.docker.get_container_archive_info(container, Some(options));
+        let answer = tokio::time::timeout(READ_LIMIT, asked).await;
+        match answer.map_err(|_| EngineError::TimedOut { what: format!("kind of {path}") })? {
+            Ok(found) => Ok(Some(found.file_mode & FOLDER != 0)),
+            Err(error) => match EngineError::from(error) {
+                EngineError::Refused { status: 404, .. } => Ok(None),
+                other => Err(other),
+            },
         }
     }
 

@@ -1,5 +1,7 @@
 //! `config`: shows the file and changes single keys of it.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,15 +29,15 @@ pub(super) fn config(context: &Context, command: ConfigCommand) -> Answer<ExitCo
         ConfigCommand::Validate => validate(context),
         ConfigCommand::Schema => {
             let schema = config::schema();
-            print(context, &format!("{schema:#}\n"), &schema)
+            Ok(print(context, &format!("{schema:#}\n"), &schema))
         }
     }
 }
 
 /// A closed pipe is no error of ours.
-fn print(context: &Context, text: &str, document: &Value) -> Answer<ExitCode> {
+fn print(context: &Context, text: &str, document: &Value) -> ExitCode {
     drop(context.printer.result(text, document));
-    Ok(ExitCode::Done)
+    ExitCode::Done
 }
 
 fn read(location: &Location) -> Answer<String> {
@@ -65,7 +67,7 @@ fn show(context: &Context) -> Answer<ExitCode> {
     let masked = config::masked(&text).map_err(|it| not_toml(&location, EditError::NotToml(it)))?;
     let values =
         config::as_json(&masked).map_err(|it| not_toml(&location, EditError::NotToml(it)))?;
-    print(context, &masked, &json!({ "file": location.path, "config": values }))
+    Ok(print(context, &masked, &json!({ "file": location.path, "config": values })))
 }
 
 fn get(context: &Context, key: &str) -> Answer<ExitCode> {
@@ -78,7 +80,7 @@ fn get(context: &Context, key: &str) -> Answer<ExitCode> {
             Got::Default(value) => (value.trim_matches('"').to_owned(), true),
         };
     let document = json!({ "key": key, "value": value, "is_default": is_default });
-    print(context, &format!("{value}\n"), &document)
+    Ok(print(context, &format!("{value}\n"), &document))
 }
 
 fn change(context: &Context, edit: &Fix) -> Answer<ExitCode> {
@@ -106,7 +108,7 @@ fn change(context: &Context, edit: &Fix) -> Answer<ExitCode> {
     } else {
         format!("Changed {}\n", location.path.display())
     };
-    print(context, &said, &document)
+    Ok(print(context, &said, &document))
 }
 
 fn validate(context: &Context) -> Answer<ExitCode> {
@@ -116,12 +118,12 @@ fn validate(context: &Context) -> Answer<ExitCode> {
     let deployments = if many == 1 { "deployment" } else { "deployments" };
     let mut text = format!("{} is right: {many} {deployments}", path.display());
     if !config.fleets.is_empty() {
-        text.push_str(&format!(", {} fleets", config.fleets.len()));
+        let _infallible = write!(text, ", {} fleets", config.fleets.len());
     }
     let warnings: &Vec<Warning> = &config.warnings;
     let document =
         json!({ "file": path, "valid": true, "deployments": many, "warnings": warnings });
-    print(context, &format!("{text}\n"), &document)
+    Ok(print(context, &format!("{text}\n"), &document))
 }
 
 impl From<EditError> for CommandError {

@@ -57,9 +57,10 @@ pub(super) async fn gc(context: &Context, args: GcArgs) -> Answer<ExitCode> {
         consent::agree(context, &facts, "Remove what no kept release needs?")?;
     }
     for target in &found {
-        results.push(match args.dry_run {
-            true => document(target, &target.things, None),
-            false => cleared(context, &around, target, &follower).await,
+        results.push(if args.dry_run {
+            document(target, &target.things, None)
+        } else {
+            Box::pin(cleared(context, &around, target, &follower)).await
         });
     }
     drop((around, busy));

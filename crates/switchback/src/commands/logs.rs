@@ -57,5 +57,7 @@ fn last_with_a_log(store: &Store, name: &str) -> Answer<Operation> {
 /// Each line with where it came from, and nothing that a terminal would obey.
 fn lines(chunk: &LogChunk) -> String {
     let stream = one_line(&chunk.stream);
-    chunk.text.lines().map(|line| format!("[{stream}] {}\n", one_line(line))).collect()
+    let lines: Vec<String> =
+        chunk.text.lines().map(|line| format!("[{stream}] {}\n", one_line(line))).collect();
+    lines.concat()
 }

@@ -1,6 +1,5 @@
 //! What is wrong with a configuration, and how that is shown.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -107,60 +106,5 @@ impl Fault {
             message: self.problem,
             fix_command: self.fix.command(flag),
         }
-    }
-}
-
-/// How the parts of a report are set off from each other.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Style {
-    /// `Error:`
-    pub(crate) error: fn(&str) -> String,
-    /// The name of the field.
-    pub(crate) field: fn(&str) -> String,
-    /// The command to run.
-    pub(crate) command: fn(&str) -> String,
-}
-
-impl Style {
-    /// No colour at all.
-    pub(crate) fn plain() -> Self {
-        Self { error: str::to_owned, field: str::to_owned, command: str::to_owned }
-    }
-}
-
-/// The report that people see on stderr.
-pub(crate) fn render(error: &ConfigError, style: &Style) -> String {
-    let mut report = format!("\n{} Configuration error\n\n", (style.error)("Error:"));
-    let _infallible = writeln!(report, "  Field:   {}", (style.field)(&error.field));
-    let _infallible = writeln!(report, "  Problem: {}", error.problem);
-    let _infallible = write!(report, "\nTo fix, run:\n  {}\n", (style.command)(&error.fix_command));
-    report
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_names_the_field_the_problem_and_the_command() {
-        let error = ConfigError {
-            field: "deployment.web.run.ports".to_owned(),
-            problem: "port 70000 is out of range; ports go from 1 to 65535".to_owned(),
-            fix_command: "switchback config set deployment.web.run.ports '[\"127.0.0.1:8080:80\"]'"
-                .to_owned(),
-            file: PathBuf::from("/etc/switchback/switchback.toml"),
-            line: Some(3),
-            column: Some(1),
-        };
-        let expected = "
-Error: Configuration error
-
-  Field:   deployment.web.run.ports
-  Problem: port 70000 is out of range; ports go from 1 to 65535
-
-To fix, run:
-  switchback config set deployment.web.run.ports '[\"127.0.0.1:8080:80\"]'
-";
-        assert_eq!(render(&error, &Style::plain()), expected);
     }
 }

@@ -34,21 +34,19 @@ mod write;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub(crate) use change::{ChangeError, Changed, change_file, change_text};
+pub(crate) use change::{ChangeError, Changed, change_file};
 pub(crate) use daemon::{Notify, Schedule, Serve};
 pub(crate) use deployment::{Deployment, Updates};
-pub(crate) use duration::format_duration;
 pub(crate) use edit::{EditError, Got, get, parse_path, set_to};
-pub(crate) use error::{ConfigError, LoadError, Style, Warning, render};
+pub(crate) use error::{ConfigError, LoadError, Warning};
 pub(crate) use fix::Fix;
 pub(crate) use fleet::Fleet;
 pub(crate) use init_text::{FoundContainer, init_text, merge_found};
 pub(crate) use locate::{Location, RealWorld, Surroundings, locate, place_for_new};
-pub(crate) use mask::{MASK, as_json, mask_url, masked};
+pub(crate) use mask::{MASK, as_json, masked};
 pub(crate) use schema::schema;
 pub(crate) use table::Kind;
 pub(crate) use validate::{PortUse, port_in_use};
-pub(crate) use watchtower::{UpdateLabels, update_labels};
 pub(crate) use write::write_atomically;
 
 use document::Node;

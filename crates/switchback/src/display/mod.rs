@@ -14,7 +14,7 @@ pub mod view;
 pub mod warning;
 
 use indicatif::MultiProgress;
-use switchback_core::event::{Event, PhaseName};
+use switchback_core::event::{Event, EventKind, PhaseName};
 
 use crate::printer::Stream;
 
@@ -50,12 +50,35 @@ impl Display {
     /// Shows an event.
     pub fn on_event(&mut self, event: &Event) {
         match self {
-            Self::Lines(lines) => lines.on_event(event),
-            Self::Live(live) => live.on_event(event),
+            Self::Lines(lines) => lines.on_event(&plain(event)),
+            Self::Live(live) => live.on_event(&plain(event)),
             Self::Ndjson(ndjson) => ndjson.on_event(event),
             Self::Silent => {}
         }
     }
+}
+
+/// The event without the deployment's own name in the titles of its steps: whose operation it is
+/// was said at its beginning.
+fn plain(event: &Event) -> Event {
+    let mut event = event.clone();
+    let name = event.deployment.clone();
+    match &mut event.kind {
+        EventKind::Started { steps, .. } => {
+            for step in steps {
+                step.title = plain_title(&step.title, &name).to_owned();
+            }
+        }
+        EventKind::Step { title, .. } => *title = plain_title(title, &name).to_owned(),
+        _ => {}
+    }
+    event
+}
+
+/// `Stopping service web` of deployment `web` is `Stopping service`.
+fn plain_title<'a>(title: &'a str, deployment: &str) -> &'a str {
+    let rest = title.strip_suffix(deployment).and_then(|it| it.strip_suffix(' '));
+    rest.filter(|it| it.ends_with(" service") || it.ends_with(" container")).unwrap_or(title)
 }
 
 /// The word of a phase in the contract.
@@ -70,5 +93,18 @@ pub fn phase_word(phase: PhaseName) -> &'static str {
         PhaseName::RollingBack => "rolling_back",
         PhaseName::Interrupted => "interrupted",
         PhaseName::Stuck => "stuck",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_title;
+
+    #[test]
+    fn a_step_names_the_service_only_where_it_is_another_one() {
+        assert_eq!(plain_title("Stopping service web", "web"), "Stopping service");
+        assert_eq!(plain_title("Recreating container web", "web"), "Recreating container");
+        assert_eq!(plain_title("Stopping service web-db", "web"), "Stopping service web-db");
+        assert_eq!(plain_title("Renaming web-new to web", "web"), "Renaming web-new to web");
     }
 }

@@ -28,33 +28,34 @@ impl Table {
     pub fn render(&self) -> String {
         let columns: Vec<usize> = (0..self.headings.len()).filter(|at| self.is_used(*at)).collect();
         let headings: Vec<String> = self.headings.iter().map(ToString::to_string).collect();
-        std::iter::once(&headings)
-            .chain(&self.rows)
-            .map(|row| self.line(row, &columns) + "\n")
-            .collect()
+        // Each width once: a list may have thousands of rows.
+        let columns: Vec<(usize, usize)> =
+            columns.into_iter().map(|column| (column, self.width(column))).collect();
+        std::iter::once(&headings).chain(&self.rows).map(|row| line(row, &columns) + "\n").collect()
     }
 
     fn is_used(&self, column: usize) -> bool {
         self.rows.iter().any(|row| !row[column].is_empty())
     }
 
-    fn line(&self, row: &[String], columns: &[usize]) -> String {
-        let mut line = String::new();
-        for column in columns {
-            let cell = &row[*column];
-            line.push_str(cell);
-            let padding = self.width(*column) - measure_text_width(cell);
-            line.push_str(&" ".repeat(padding));
-            line.push_str(GAP);
-        }
-        line.truncate(line.trim_end().len());
-        line
-    }
-
     fn width(&self, column: usize) -> usize {
         let cells = self.rows.iter().map(|row| row[column].as_str());
         cells.chain([self.headings[column]]).map(measure_text_width).max().unwrap_or(0)
     }
+}
+
+/// The cells of the columns, each padded to its column's width.
+fn line(row: &[String], columns: &[(usize, usize)]) -> String {
+    let mut line = String::new();
+    for (column, width) in columns {
+        let cell = &row[*column];
+        line.push_str(cell);
+        let padding = width.saturating_sub(measure_text_width(cell));
+        line.push_str(&" ".repeat(padding));
+        line.push_str(GAP);
+    }
+    line.truncate(line.trim_end().len());
+    line
 }
 
 #[cfg(test)]

@@ -110,7 +110,12 @@ async fn look(location: &EngineLocation, names: &BTreeSet<String>) -> Result<See
     }
     let member = |inspect: Value| {
         let image = known.get(inspect["Image"].as_str().unwrap_or_default()).cloned();
-        Member { inspect, image: image.unwrap_or(Value::Null), written: Vec::new() }
+        Member {
+            inspect,
+            image: image.unwrap_or(Value::Null),
+            written: Vec::new(),
+            files: Vec::new(),
+        }
     };
     let members = found.into_iter().map(|(name, it)| (name, member(it))).collect();
     Ok(Seen { engine, members })

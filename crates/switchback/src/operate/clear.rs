@@ -129,7 +129,9 @@ pub(crate) async fn leave(engine: &EngineClient) -> Answer<bool> {
 pub(crate) fn told(error: programs::KeeperError) -> CommandError {
     match error {
         programs::KeeperError::Engine(error) => error.into(),
-        error => CommandError::new(error.code(), error.to_string()),
+        error @ programs::KeeperError::Failed { .. } => {
+            CommandError::new(error.code(), error.to_string())
+        }
     }
 }
 

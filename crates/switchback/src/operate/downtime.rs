@@ -93,7 +93,9 @@ mod tests {
             probe(2_100, true),
             probe(2_600, true),
         ];
-        events.iter().for_each(|it| downtime.fold(it));
+        for it in &events {
+            downtime.fold(it);
+        }
         assert_eq!(downtime.total(9_000), 1_100);
     }
 
@@ -106,7 +108,9 @@ mod tests {
             step(5_000, "Starting service web", StepState::Undoing),
             probe(5_500, true),
         ];
-        events.iter().for_each(|it| downtime.fold(it));
+        for it in &events {
+            downtime.fold(it);
+        }
         assert_eq!(downtime.total(9_000), 1_500);
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn drive(
     let kept = connected.kept().await?;
     refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
     let kept = settled(around, &connected, request, kept, follow, false).await?;
-    let prepared = prepare(around, &connected, &kept, request, &execute::id()).await?;
+    let prepared = Box::pin(prepare(around, &connected, &kept, request, &execute::id())).await?;
     let action = request.goal.action();
     if prepared.planned.is_none() {
         noted(hold(around, &connected, request, &prepared));
@@ -49,7 +49,7 @@ pub(crate) async fn drive(
     }
     let document = super::plan_document::document(&connected, &prepared);
     confirm(&document)?;
-    let (prepared, ended) = execute(around, &connected, request, &prepared).await?;
+    let (prepared, ended) = Box::pin(execute(around, &connected, request, &prepared)).await?;
     let warnings = strings(&document["warnings"]);
     let document = conclude(around, &connected, action, "manual", &ended, follow, warnings).await;
     if matches!(ended.outcome, Ok(Outcome::Committed)) {
@@ -84,7 +84,7 @@ pub(crate) async fn settled(
     if !waits {
         recover::refuse_busy(around, &interrupted)?;
     }
-    finish_first(around, connected, request, interrupted, follow).await?;
+    Box::pin(finish_first(around, connected, request, interrupted, follow)).await?;
     connected.kept().await
 }
 
@@ -104,7 +104,7 @@ async fn finish_first(
     reporter.send(now(), EventKind::Warning { code: "interrupted".to_owned(), message });
     let id = interrupted.operation.clone();
     let Some(ended) =
-        recover::recover(around, connected, request, interrupted, Way::Finish).await?
+        Box::pin(recover::recover(around, connected, request, interrupted, Way::Finish)).await?
     else {
         noted(never_began(around, &id));
         return Ok(());
@@ -141,7 +141,7 @@ pub(crate) async fn recover_one(
     let request =
         Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
     let id = interrupted.operation.clone();
-    let ended = recover::recover(around, &connected, &request, interrupted, way).await?;
+    let ended = Box::pin(recover::recover(around, &connected, &request, interrupted, way)).await?;
     let Some(ended) = ended else {
         noted(never_began(around, &id));
         return Ok(None);

@@ -68,7 +68,7 @@ pub async fn execute(
             return Err(error);
         }
     };
-    let ended = run(around, connected, request, &again, &lease, started_at).await;
+    let ended = Box::pin(run(around, connected, request, &again, &lease, started_at)).await;
     drop(renewing);
     // An error here is one from before the transaction began.
     if ended.as_ref().map_or(true, is_over) {

@@ -31,14 +31,13 @@ pub(crate) async fn survey(
     kept: &Kept,
 ) -> Answer<Leaving> {
     let there = clear::look(connected).await?;
-    let things = match &kept.state {
-        Some(state) => everything(state, &there),
+    let things = if let Some(state) = &kept.state {
+        everything(state, &there)
+    } else {
         // Given back before, without a purge: what our own operations have left.
-        None => {
-            let nothing = TargetState::new(&connected.name, owner(around), "");
-            let is_over = |operation: &str| clear::is_over(around.store, connected, operation);
-            unneeded(connected.target(), &nothing, &there, &is_over)
-        }
+        let nothing = TargetState::new(&connected.name, owner(around), "");
+        let is_over = |operation: &str| clear::is_over(around.store, connected, operation);
+        unneeded(connected.target(), &nothing, &there, &is_over)
     };
     Ok(Leaving {
         things: clear::measure(connected, things).await?,

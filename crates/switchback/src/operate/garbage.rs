@@ -70,9 +70,8 @@ pub(crate) fn unneeded(
         is_left.then(|| Thing::Tag { name: name.clone() })
     }));
     let needed: BTreeSet<&str> = snapshots(state).collect();
-    all.extend(around.folders.iter().filter_map(|folder| {
-        (!needed.contains(folder.as_str())).then(|| Thing::Snapshot { name: folder.clone() })
-    }));
+    let surplus = around.folders.iter().filter(|it| !needed.contains(it.as_str()));
+    all.extend(surplus.map(|name| Thing::Snapshot { name: name.clone() }));
     all
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use switchback_core::{Part, event::PhaseName};
 use switchback_targets::container::{
+    change::Change,
     goal::Goal,
     members::{Doing, Member, data_of},
     plan::{digest_of, label_of, version_of},
@@ -40,7 +41,7 @@ pub fn document(connected: &Connected, prepared: &Prepared) -> Value {
             json!({ "step": step.id.0, "phase": word(part.phase(), part), "title": step.change.to_string() })
         });
         put("steps", json!(steps.collect::<Vec<_>>()));
-        put("changes", changes(prepared));
+        put("changes", changes(connected, prepared));
     }
     put("uptime_seconds", json!(target.and_then(uptime_seconds)));
     let (preserved, lost) = data(prepared);
@@ -62,7 +63,7 @@ fn word(phase: PhaseName, part: Part) -> Value {
     if part == Part::Seal { json!("verifying") } else { json!(phase) }
 }
 
-fn changes(prepared: &Prepared) -> Value {
+fn changes(connected: &Connected, prepared: &Prepared) -> Value {
     let old = prepared.observed.target();
     let mut changes = Vec::new();
     let new = match &prepared.desired.goal {
@@ -79,7 +80,18 @@ fn changes(prepared: &Prepared) -> Value {
         changes.push(json!({ "path": "image", "old": now, "new": new }));
     }
     let recorded = prepared.observed.state.as_ref().and_then(|it| it.running());
-    let planned = prepared.planned.as_ref().and_then(|it| it.specifications.values().next());
+    let planned = prepared.planned.as_ref().and_then(|it| {
+        // Those that go along have specifications too, and theirs is another matter.
+        let name = it.plan.stage.iter().find_map(|step| match &step.change {
+            Change::CreateContainer { name, final_name, .. }
+                if final_name == connected.target() =>
+            {
+                Some(name)
+            }
+            _ => None,
+        })?;
+        it.specifications.get(name)
+    });
     if let (Some(recorded), Some(planned), true) =
         (recorded, planned, prepared.desired.settings.run.is_some())
     {
@@ -88,7 +100,7 @@ fn changes(prepared: &Prepared) -> Value {
     json!(changes)
 }
 
-/// Names what differs; of environments only that it does.
+/// Names what differs; of what may be secret only that it does.
 fn differences(path: &str, old: &Value, new: &Value, found: &mut Vec<Value>) {
     if old == new {
         return;
@@ -107,11 +119,23 @@ fn differences(path: &str, old: &Value, new: &Value, found: &mut Vec<Value>) {
                 );
             }
         }
-        _ if path.ends_with(".Env") => {
+        _ if is_secret(path) => {
             found.push(json!({ "path": path, "old": "***", "new": "*** (changed)" }));
         }
         _ => found.push(json!({ "path": path, "old": old, "new": new })),
     }
+}
+
+/// Where passwords lie: environments, labels (a proxy's users), commands, health checks, and the
+/// options of volume and log drivers.
+fn is_secret(path: &str) -> bool {
+    let mut words = path.split('.').skip(1);
+    words.any(|it| {
+        matches!(
+            it,
+            "Env" | "Labels" | "Cmd" | "Entrypoint" | "Healthcheck" | "LogConfig" | "Mounts"
+        )
+    })
 }
 
 fn uptime_seconds(target: &Member) -> Option<f64> {

@@ -77,16 +77,11 @@ pub async fn find(
         }
         if !(is_theirs || was_finished_elsewhere) {
             let is_unwatched = held.is_none() && may_work;
-            return Ok(Some(Interrupted {
-                operation,
-                records,
-                is_foreign: false,
-                held,
-                is_unwatched,
-            }));
+            let is_foreign = false;
+            return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
         }
-        // Whoever has written to the target since has brought it to an end.
         if !may_work {
+            // Whoever has written to the target since has brought it to an end.
             super::drive::over_elsewhere(around, &operation)?;
         }
     }
@@ -193,7 +188,8 @@ pub async fn recover(
         }
         interrupted.records = records;
     }
-    let ended = run(around, connected, request, &interrupted, way, &lease, started_at).await;
+    let ended =
+        Box::pin(run(around, connected, request, &interrupted, way, &lease, started_at)).await;
     drop(renewing);
     let ended = ended?;
     if is_over(&ended) {

@@ -82,13 +82,18 @@ pub fn document(facts: &Facts<'_>) -> Value {
         };
         put("changes_applied", json!(applied));
         put("changes_reverted", json!(reverted));
-        let previous =
-            commit.previous.as_ref().map(|it| state(&it.release)).unwrap_or_else(|| json!({}));
-        let now = if outcome == "committed" { state(&commit.release) } else { previous.clone() };
+        let previous = commit.previous.as_ref().map_or_else(|| json!({}), |it| state(&it.release));
+        // Of what is stuck, or went to another controller half-way, nobody here knows what runs.
+        let now = match facts.outcome {
+            Ok(_) if outcome == "committed" => state(&commit.release),
+            Ok(Outcome::Stuck { .. }) | Err(_) => Value::Null,
+            Ok(_) => previous.clone(),
+        };
         put("previous_state", previous);
         put("new_state", now);
     }
-    let seconds = |milliseconds: u64| json!(milliseconds as f64 / 1000.0);
+    let seconds =
+        |milliseconds: u64| json!(std::time::Duration::from_millis(milliseconds).as_secs_f64());
     put("duration_seconds", seconds(facts.span.1.saturating_sub(facts.span.0)));
     put("downtime_seconds", seconds(facts.downtime_ms));
     let mut warnings = facts.warnings.clone();

@@ -82,9 +82,9 @@ mod tests {
     fn settings(probe: Option<&str>) -> ContainerSettings {
         let probe = probe.map(|url| ProbeSettings::Http {
             url: url.to_owned(),
-            headers: Default::default(),
+            headers: std::collections::BTreeMap::default(),
             status: vec![],
-            json: Default::default(),
+            json: std::collections::BTreeMap::default(),
             version: None,
         });
         ContainerSettings {

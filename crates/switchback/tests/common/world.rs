@@ -225,6 +225,7 @@ impl World {
 
     /// Waits until something holds; says what was waited for otherwise.
     #[track_caller]
+    #[allow(clippy::unused_self, reason = "it reads as a sentence about the world")]
     pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         // 3000 looks of 10 ms: half a minute, longer than any phase of these tests.
         for _ in 0..3000 {

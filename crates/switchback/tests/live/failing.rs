@@ -50,8 +50,8 @@ fn a_newer_release_than_the_rejected_one_is_taken() {
 
 /// Every way in which a release can fail its gate ends with the old one serving.
 #[track_caller]
-fn goes_back_from(word: &str, environment: &[(&str, &str)], code: &str) {
-    let world = World::new(word);
+fn goes_back_from(name: &str, environment: &[(&str, &str)], code: &str) {
+    let world = World::new(name);
     // Long enough for what crashes after four seconds to be caught by the window.
     world.gate(
         "interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"6s\"\nhealthy_deadline = \"8s\"",

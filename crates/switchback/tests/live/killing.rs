@@ -130,7 +130,7 @@ fn one(
     write!(said, "request {at} ({last}), {moment:?}\n{output}\n").ok();
     if was_killed {
         let recovered = world.run_json(&["recover", "web", "-y"]);
-        write!(said, "{recovered}\n").ok();
+        writeln!(said, "{recovered}").ok();
         let recovered = recovered.exits(0);
         assert!(recovered.json()["results"].is_array(), "{recovered}");
     } else {

@@ -1,5 +1,7 @@
 //! The program against a real engine and a real registry. Needs the lab: run `scripts/lab up`.
 
+#![allow(clippy::unwrap_used, reason = "a test's harness ends where it cannot go on")]
+
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -3,8 +3,8 @@
 use crate::common::World;
 
 /// A service that was updated once, with four rows before and three after.
-fn updated(word: &str, policy: &str) -> World {
-    let world = World::new(word);
+fn updated(name: &str, policy: &str) -> World {
+    let world = World::new(name);
     world.setting(&format!("data.policy = \"{policy}\""));
     world.publish("1.0.0", &[]);
     world.start_service();

@@ -6,8 +6,8 @@ use switchback_testkit::lab::{free_port, ledger_config};
 use crate::common::World;
 
 /// A service at 1.0.0 with rows.
-fn serving(word: &str) -> World {
-    let world = World::new(word);
+fn serving(name: &str) -> World {
+    let world = World::new(name);
     world.publish("1.0.0", &[]);
     world.start_service();
     world.write_rows(2);

@@ -1,5 +1,7 @@
 //! A container on the lab's engine with a folder of its own, and the program run on it.
 
+#![allow(dead_code, reason = "each test program uses another part of it")]
+
 use std::fmt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -56,7 +58,7 @@ impl Place {
     /// Version 1.0.0 runs, healthy, with a secret in its environment.
     pub(crate) async fn new(word: &str) -> Self {
         let lab = Lab::connect().expect("the lab is up: scripts/lab up");
-        let name = lab.unique(&format!("cmds2-{word}"));
+        let name = lab.unique(&format!("queries-{word}"));
         let port = free_port().expect("a port");
         let mut cleanup = lab.cleanup();
         cleanup.container(&name);
@@ -82,14 +84,14 @@ impl Place {
 
     /// The image that is followed.
     pub(crate) fn image(&self) -> String {
-        format!("{}/cmds2/{}:latest", self.lab.registry(), self.name)
+        format!("{}/queries/{}:latest", self.lab.registry(), self.name)
     }
 
     /// Puts another version behind the followed tag; its digest.
     pub(crate) async fn publish(&self, version: &str, more: &[(&str, &str)]) -> String {
         let mut environment = vec![("LEDGER_VERSION", version)];
         environment.extend(more);
-        let repository = format!("cmds2/{}", self.name);
+        let repository = format!("queries/{}", self.name);
         self.lab.publish(&repository, "latest", &environment).await.expect("the registry")
     }
 
@@ -99,8 +101,19 @@ impl Place {
             (format!("127.0.0.1:{}:8080", self.port), format!("{}:/data", self.name));
         let image = self.image();
         let arguments = [
-            "run", "--detach", "--pull", "always", "--name", &self.name, "--env", "TOKEN=hush-hush",
-            "--publish", &publish, "--volume", &mount, &image,
+            "run",
+            "--detach",
+            "--pull",
+            "always",
+            "--name",
+            &self.name,
+            "--env",
+            "TOKEN=hush-hush",
+            "--publish",
+            &publish,
+            "--volume",
+            &mount,
+            &image,
         ];
         self.lab.docker(&arguments).await.expect("a container");
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -164,8 +177,10 @@ impl Drop for Place {
             self.cleanup.container(&parked);
         }
         let kept = format!("switchback-keep/{}", self.name);
-        for repository in [kept, format!("{}/cmds2/{}", self.lab.registry(), self.name)] {
-            for image in self.lines(&["images", "--format", "{{.Repository}}:{{.Tag}}", &repository]) {
+        for repository in [kept, format!("{}/queries/{}", self.lab.registry(), self.name)] {
+            for image in
+                self.lines(&["images", "--format", "{{.Repository}}:{{.Tag}}", &repository])
+            {
                 self.cleanup.image(&image);
             }
         }

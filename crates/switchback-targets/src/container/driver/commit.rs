@@ -104,7 +104,12 @@ impl ContainerDriver {
         let image = inspect["Image"].as_str().unwrap_or_default().to_owned();
         let found = self.engine().image(&image).await;
         let found = found.map_err(|it| it.into_target("internal", "look at the image"))?;
-        let member = Member { inspect, image: found.unwrap_or(Value::Null), written: Vec::new() };
+        let member = Member {
+            inspect,
+            image: found.unwrap_or(Value::Null),
+            written: Vec::new(),
+            files: Vec::new(),
+        };
         let facts = self.engine().facts();
         let around = Surroundings {
             old_image: &member.image,

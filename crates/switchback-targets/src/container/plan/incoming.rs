@@ -121,24 +121,35 @@ fn declared_differs(at: &Observed, declared: Option<&Value>) -> bool {
     let Some(recorded) = at.state.as_ref().and_then(|it| it.running()) else { return false };
     let Some(declared) = declared else { return false };
     let wanted = Specification::of_declared(declared, None, at.engine.api);
-    let is_declared = |bind: &Value| {
-        let binds = wanted.body["HostConfig"]["Binds"].as_array();
-        binds.is_some_and(|it| it.contains(bind))
-    };
-    let volumes = at.target().into_iter().flat_map(|it| it.data_volumes());
+    let volumes = at.target().into_iter().flat_map(Member::data_volumes);
+    !is_made_as(&recorded.specification, &wanted, volumes)
+}
+
+/// Whether a specification is the wanted one, but for volumes that nobody asked for by name.
+fn is_made_as<'a>(
+    made: &Specification,
+    wanted: &Specification,
+    volumes: impl Iterator<Item = (&'a str, &'a str)>,
+) -> bool {
+    let declared = wanted.body["HostConfig"]["Binds"].as_array();
     let anonymous: Vec<String> = volumes.map(|(name, target)| format!("{name}:{target}")).collect();
-    let is_anonymous = |bind: &Value| {
-        let plain = bind.as_str().unwrap_or_default();
-        anonymous.iter().any(|it| it == plain.trim_end_matches(":ro"))
+    let is_added = |bind: &Value| {
+        let plain = bind.as_str().unwrap_or_default().trim_end_matches(":ro");
+        declared.is_none_or(|it| !it.contains(bind)) && anonymous.iter().any(|it| it == plain)
     };
-    let mut made = recorded.specification.clone();
-    if let Some(binds) = made.body["HostConfig"]["Binds"].as_array_mut() {
-        binds.retain(|it| is_declared(it) || !is_anonymous(it));
-        if binds.is_empty() && wanted.body["HostConfig"]["Binds"].is_null() {
-            made.body["HostConfig"].as_object_mut().map(|it| it.remove("Binds"));
-        }
+    let mut made = made.clone();
+    let binds = made.body.pointer_mut("/HostConfig/Binds").and_then(Value::as_array_mut);
+    let is_empty = binds.is_some_and(|it| {
+        it.retain(|bind| !is_added(bind));
+        it.is_empty()
+    });
+    if is_empty
+        && declared.is_none()
+        && let Some(host) = made.body["HostConfig"].as_object_mut()
+    {
+        host.remove("Binds");
     }
-    made.body != wanted.body || made.joins != wanted.joins
+    made.body == wanted.body && made.joins == wanted.joins
 }
 
 fn rollback(at: &Observed, number: u32) -> Result<Incoming, PlanError> {
@@ -172,9 +183,7 @@ fn rollback(at: &Observed, number: u32) -> Result<Incoming, PlanError> {
         os: at.engine.os.clone(),
         architecture: at.engine.architecture.clone(),
     };
-    // An image that has to be pulled again has lost the name that we kept it by.
-    let keep = kept.keep.clone().filter(|_| is_here);
-    let specification = Box::new(kept.specification.clone());
+    let (specification, keep) = (Box::new(kept.specification.clone()), kept.keep.clone());
     Ok(Incoming::New { image: Box::new(image), specification, again: Some(kept), keep })
 }
 
@@ -217,4 +226,26 @@ pub fn digest_of(member: &Member) -> Option<String> {
 pub fn label_of(member: &Member) -> Option<String> {
     let label = &member.image["Config"]["Labels"]["org.opencontainers.image.version"];
     label.as_str().filter(|it| !it.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_that_nobody_declared_are_no_change() {
+        let declared = json!({"HostConfig": {"RestartPolicy": {"Name": "always"}}});
+        let wanted = Specification::of_declared(&declared, None, (1, 41));
+        let volume = json!({"Type": "volume", "Name": "0a1b", "Destination": "/data", "RW": true});
+        let old = json!({"Mounts": [volume]});
+        let bound = Specification::of_declared(&declared, Some(&old), (1, 41));
+        assert_ne!(bound.body, wanted.body, "the second container gets the volume by its name");
+        assert!(is_made_as(&wanted, &wanted, [("0a1b", "/data")].into_iter()));
+        assert!(is_made_as(&bound, &wanted, [("0a1b", "/data")].into_iter()));
+        assert!(!is_made_as(&bound, &wanted, [("other", "/data")].into_iter()));
+
+        let other = json!({"HostConfig": {"RestartPolicy": {"Name": "no"}}});
+        let other = Specification::of_declared(&other, None, (1, 41));
+        assert!(!is_made_as(&bound, &other, [("0a1b", "/data")].into_iter()));
+    }
 }

@@ -50,7 +50,9 @@ fn snapshot(at: &Observed, to: &Desired) -> Check {
             to.settings.deployment
         ));
     }
-    for other in at.others.iter().filter(|it| it["State"] == "running") {
+    let is_up =
+        |it: &&Value| matches!(it["State"].as_str(), Some("running" | "paused" | "restarting"));
+    for other in at.others.iter().filter(is_up) {
         let shared = other["Mounts"].as_array().into_iter().flatten().find_map(|mount| {
             let source = mount["Name"].as_str().or(mount["Source"].as_str())?;
             data.iter().find(|it| it.source == source)

@@ -61,7 +61,12 @@ fn owned(member: &Member, settings: &ContainerSettings) -> Option<Check> {
 
 /// Who makes and unmakes a container, in a sentence with what to do; none where nobody else does.
 pub fn owner_of(inspect: &Value) -> Option<String> {
-    let member = Member { inspect: inspect.clone(), image: Value::Null, written: Vec::new() };
+    let member = Member {
+        inspect: inspect.clone(),
+        image: Value::Null,
+        written: Vec::new(),
+        files: Vec::new(),
+    };
     if let Some(project) = member.label("com.docker.compose.project") {
         return Some(format!(
             "it belongs to the compose project {project}: docker compose --project-name {project} pull, then up -d"

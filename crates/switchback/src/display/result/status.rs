@@ -147,10 +147,10 @@ mod tests {
             {"deployment": "new"},
         ]});
         insta::assert_snapshot!(status(&document, now()), @r"
-        NAME   STATE     VERSION   RELEASE   HEALTH      UPTIME      MEMORY    LAST UPDATE              NOTES
-        web    running   2.0.0     r2        healthy     2 h 5 min   120 MiB   rolled back, 3 min ago   newer: bb; held at web:2; 2 settings drifted; way back: r1 (kept)
-        db     stuck                         unhealthy                                                  in use by alice@laptop (pid 7)
-        new    never seen                    unknown
+        NAME   STATE        VERSION   RELEASE   HEALTH      UPTIME      MEMORY    LAST UPDATE              NOTES
+        web    running      2.0.0     r2        healthy     2 h 5 min   120 MiB   rolled back, 3 min ago   newer: bb; held at web:2; 2 settings drifted; way back: r1 (kept)
+        db     stuck                            unhealthy                                                  in use by alice@laptop (pid 7)
+        new    never seen                       unknown
         Next: switchback recover db
         ");
     }

@@ -68,7 +68,12 @@ pub(crate) async fn look(
     let memory = async { if is_running { memory_bytes(connected, scope).await } else { None } };
     let (image, seen, memory_bytes) =
         tokio::join!(engine.image(&image), tokio::time::timeout(limit, gate.probe()), memory);
-    let member = Member { inspect, image: image?.unwrap_or(Value::Null), written: Vec::new() };
+    let member = Member {
+        inspect,
+        image: image?.unwrap_or(Value::Null),
+        written: Vec::new(),
+        files: Vec::new(),
+    };
     let doing = match member.doing() {
         Doing::OneShot if is_service(connected, &member) => Doing::Stopped,
         other => other,

@@ -29,7 +29,7 @@ pub(crate) async fn row(
     view: &EngineView,
     connected: &Connected,
     kept: &Kept,
-    looked: &Looked,
+    seen_now: &Looked,
 ) -> Answer<Value> {
     let name = &connected.name;
     let held = match view.has_lease(connected.target()) {
@@ -48,16 +48,16 @@ pub(crate) async fn row(
     put("kind", json!("container"));
     put("host", json!(connected.engine.location().url));
     put("phase", json!(phase_word(phase)));
-    put("container_state", json!(container_state(looked)));
-    put("healthy", json!(healthy(looked)));
-    put("health_detail", json!(looked.seen.as_ref().map(switchback_core::Seen::summary)));
-    put("memory_usage_mb", json!(looked.memory_bytes.map(memory_mb)));
-    put("observed_at", json!(time(looked.at)));
+    put("container_state", json!(container_state(seen_now)));
+    put("healthy", json!(healthy(seen_now)));
+    put("health_detail", json!(seen_now.seen.as_ref().map(switchback_core::Seen::summary)));
+    put("memory_usage_mb", json!(seen_now.memory_bytes.map(memory_mb)));
+    put("observed_at", json!(time(seen_now.at)));
     put("locked_by", held.as_ref().map_or(Value::Null, |it| locked_by(&it.holder)));
-    if let Some(member) = &looked.member {
+    if let Some(member) = &seen_now.member {
         put("current_version", json!(version_of(member)));
         put("current_label", json!(label_of(member)));
-        put("uptime_seconds", json!(uptime_seconds(member, looked.at)));
+        put("uptime_seconds", json!(uptime_seconds(member, seen_now.at)));
         put(
             "url",
             json!(service_url::service_url(
@@ -67,10 +67,10 @@ pub(crate) async fn row(
             )),
         );
     }
-    let version = looked.seen.as_ref().and_then(|it| it.version.clone());
+    let version = seen_now.seen.as_ref().and_then(|it| it.version.clone());
     put("reported_version", json!(version));
     let mut row = Value::Object(row);
-    add_releases(looker, view, name, kept, looked, &mut row)?;
+    add_releases(looker, view, name, kept, seen_now, &mut row)?;
     add_history(&mut row, last.as_ref());
     add_wishes(looker, name, &mut row)?;
     Ok(row)
@@ -94,8 +94,8 @@ fn phase(
 }
 
 /// What the engine says that it does.
-fn container_state(looked: &Looked) -> &str {
-    let state = looked.member.as_ref().map(|it| it.inspect["State"]["Status"].as_str());
+fn container_state(seen_now: &Looked) -> &str {
+    let state = seen_now.member.as_ref().map(|it| it.inspect["State"]["Status"].as_str());
     match state {
         None => "missing",
         Some(word) => word.unwrap_or("unknown"),
@@ -108,7 +108,7 @@ fn add_releases(
     view: &EngineView,
     name: &str,
     kept: &Kept,
-    looked: &Looked,
+    seen_now: &Looked,
     row: &mut Value,
 ) -> Answer<()> {
     let Some(state) = &kept.state else {
@@ -119,7 +119,7 @@ fn add_releases(
     let is_recorded = |member: &Member| {
         running.is_some_and(|it| it.container == member.id() && it.image == member.image_id())
     };
-    let drifted = running.is_some() && !looked.member.as_ref().is_some_and(is_recorded);
+    let drifted = running.is_some() && !seen_now.member.as_ref().is_some_and(is_recorded);
     row["drift"] = json!(drifted);
     if state.current > 0 {
         row["release"] = json!(format!("r{}", state.current));
