@@ -1,6 +1,6 @@
 //! What the deployments of a configuration must not be together, and what is probably not meant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use serde_json::json;
@@ -94,26 +94,29 @@ fn same_engine(left: &Deployment, right: &Deployment) -> bool {
 
 fn same_container(built: &[(Deployment, Node)]) -> Result<(), Fault> {
     let container = |made: &Deployment| made.container.as_ref().map(|own| own.container.clone());
-    for (at, (later, node)) in built.iter().enumerate() {
-        let earlier = built[..at].iter().find(|(earlier, _)| {
-            same_engine(earlier, later)
-                && container(earlier).is_some()
-                && container(earlier) == container(later)
-        });
-        if let Some((earlier, _)) = earlier {
-            let name = container(later).unwrap_or_default();
-            let path = super::deployment::below(&node.path, &["container"]);
-            let problem = format!("container `{name}` is already that of {}", earlier.name);
-            let taken: BTreeSet<String> =
-                built.iter().filter_map(|(made, _)| container(made)).collect();
-            // Of one more name than there are containers one is free.
-            let free = (2..taken.len() + 3)
-                .map(|number| format!("{name}-{number}"))
-                .find(|name| !taken.contains(name));
-            let fix = Fix::set(&path, free.unwrap_or(name));
-            let start = node.get("container").unwrap_or(node).start;
-            return Err(Fault { path, start, problem, fix });
-        }
+    // Looked up and not compared with each other: a file may have thousands of deployments.
+    let mut first: HashMap<(&Option<String>, &Option<String>, &str), &Deployment> = HashMap::new();
+    for (later, node) in built {
+        let Some(own) = &later.container else { continue };
+        let name = &own.container;
+        let earlier = match first.entry((&later.engine, &later.host, name)) {
+            Entry::Vacant(free) => {
+                let _first = free.insert(later);
+                continue;
+            }
+            Entry::Occupied(taken) => *taken.get(),
+        };
+        let path = super::deployment::below(&node.path, &["container"]);
+        let problem = format!("container `{name}` is already that of {}", earlier.name);
+        let taken: BTreeSet<String> =
+            built.iter().filter_map(|(made, _)| container(made)).collect();
+        // Of one more name than there are containers one is free.
+        let free = (2..taken.len() + 3)
+            .map(|number| format!("{name}-{number}"))
+            .find(|name| !taken.contains(name));
+        let fix = Fix::set(&path, free.unwrap_or_else(|| name.clone()));
+        let start = node.get("container").unwrap_or(node).start;
+        return Err(Fault { path, start, problem, fix });
     }
     Ok(())
 }

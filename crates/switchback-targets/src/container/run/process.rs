@@ -191,10 +191,47 @@ fn unquoted(value: &str) -> String {
 
 /// Whether a text is a reference to an image (`registry.example/acme/web:latest`).
 pub fn check_image(text: &str) -> Result<(), String> {
+    if is_plain_reference(text) {
+        return Ok(());
+    }
     match text.parse::<oci_client::Reference>() {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("`{text}` is not an image reference: {error}")),
     }
+}
+
+/// Whether it is a reference of the usual form, `[host[:port]/]path[:tag]`. The library's grammar
+/// takes 20 ms to be made ready in each process, which commands that only read a configuration
+/// need not wait for; whatever this does not know for sure is left to it.
+fn is_plain_reference(text: &str) -> bool {
+    let word = |it: &str| {
+        it.split(['.', '-', '_']).all(|part| {
+            !part.is_empty()
+                && part.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit())
+        })
+    };
+    let tag = |it: &str| {
+        let known = |it: u8| it.is_ascii_alphanumeric() || b"_.-".contains(&it);
+        it.len() <= 128
+            && it.bytes().all(known)
+            && it.starts_with(|it: char| it.is_ascii_alphanumeric())
+    };
+    let port =
+        |it: &str| !it.is_empty() && it.len() <= 5 && it.bytes().all(|it| it.is_ascii_digit());
+    let (path, last) =
+        text.rsplit_once('/').map_or((None, text), |(path, last)| (Some(path), last));
+    let is_last = match last.split_once(':') {
+        Some((name, version)) => word(name) && tag(version),
+        None => word(last),
+    };
+    let is_path = path.is_none_or(|path| {
+        path.split('/').enumerate().all(|(at, part)| match part.split_once(':') {
+            Some((host, number)) => at == 0 && word(host) && port(number),
+            None => word(part),
+        })
+    });
+    // The library allows 255 bytes for the whole name.
+    text.len() <= 200 && is_last && is_path
 }
 
 #[cfg(test)]
@@ -206,6 +243,28 @@ mod tests {
     fn restart(text: &str) -> Result<Option<Restart>, RunError> {
         let table = json!({ "restart": text });
         parse_restart(Words(table.as_object().unwrap()))
+    }
+
+    #[test]
+    fn what_is_plainly_a_reference_is_one_for_the_library_too() {
+        let plain = [
+            "nginx",
+            "nginx:1.27-alpine",
+            "acme/web",
+            "registry.example/acme/web:latest",
+            "127.0.0.1:5000/a/b_c/d-e:V1_2.3",
+            "localhost:5000/web",
+            "a.b/c",
+        ];
+        for text in plain {
+            assert!(is_plain_reference(text), "{text}");
+            assert!(text.parse::<oci_client::Reference>().is_ok(), "{text}");
+        }
+        let other =
+            ["", "UPPER", "a//b", "/a", "a/", "a:b:c", "a:-b", "web@sha256:ab", "a b", "-a"];
+        for text in other {
+            assert!(!is_plain_reference(text), "{text}");
+        }
     }
 
     #[test]
