@@ -21,7 +21,7 @@ use switchback_targets::{
 
 use super::{
     Answer, Request, Surroundings, Wanted,
-    connect::{Connected, Fact},
+    connect::{Connected, Fact, refuse_strangers},
     journal::TwinJournal,
     now,
     prepare::{self, Prepared},
@@ -124,6 +124,8 @@ async fn ready(
     lease: &TargetLease,
 ) -> Answer<Prepared> {
     let again = prepare::again(around, connected, request, prepared).await?;
+    // Another store may have taken it while we waited for the lease.
+    refuse_strangers(again.observed.state.as_ref(), around.store.id(), &connected.name)?;
     if again.fingerprint != prepared.fingerprint || again.planned.is_none() {
         let message = format!("{} has changed since the plan was made", connected.name);
         return Err(CommandError::new("plan_stale", message)

@@ -32,8 +32,10 @@ fn of_ten_updates_at_once_one_runs_and_the_others_learn_who() {
     };
     let transcripts = || outputs.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n");
     assert_eq!(of("/outcome", "committed"), 1, "{}", transcripts());
-    // Who came when the winner had finished finds nothing to do, or an owner.
+    // Who came when the winner had finished finds nothing to do, or an owner; who had planned before
+    // and got the lease after finds another container than the plan was made for.
     let others = of("/error/code", "locked")
+        + of("/error/code", "plan_stale")
         + of("/error/code", "owned_elsewhere")
         + of("/outcome", "up_to_date");
     assert_eq!(others, PROCESSES - 1, "{}", transcripts());
