@@ -159,7 +159,10 @@ impl World {
     /// The program, with nothing of this process's surroundings but the search path.
     pub(crate) fn command(&self, store: &str, engine: &str, arguments: &[&str]) -> Command {
         let configuration = self.folder.path().join("switchback.toml");
-        std::fs::write(&configuration, self.configuration()).expect("the configuration is written");
+        // In one piece: programs that were started before may be reading it.
+        let new = self.folder.path().join("switchback.toml.new");
+        std::fs::write(&new, self.configuration()).expect("the configuration is written");
+        std::fs::rename(&new, &configuration).expect("the configuration is put in its place");
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
         command
             .args(arguments)
