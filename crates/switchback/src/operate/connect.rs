@@ -120,7 +120,9 @@ pub fn read_kept(
 /// A deployment that was adopted on one engine is not changed on another: a wrong `DOCKER_HOST` must
 /// not make a second one of it.
 pub(crate) fn refuse_other_engine(store: &Store, connected: &Connected) -> Answer<()> {
-    let Some(known) = store.deployment(&connected.name)? else { return Ok(()) };
+    // One that was only looked at was not taken over.
+    let known = store.deployment(&connected.name)?.filter(|it| it.current_release.is_some());
+    let Some(known) = known else { return Ok(()) };
     // The key ends with the container's name, which may change and holds no colon.
     let engine = |key: &str| key.rsplit_once(':').map(|it| it.0.to_owned());
     if engine(&known.target_key) == engine(&connected.target_key()) {
