@@ -1,5 +1,10 @@
 //! The service under test, looked at through the docker client and its own port.
 
+use std::{
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+};
+
 use serde_json::Value;
 
 use super::{http, world::World};
@@ -60,6 +65,20 @@ impl World {
         let answer = http::ask(self.port, "GET", "/rows").expect("the service answers");
         let body: Value = serde_json::from_str(&answer.1).unwrap_or_default();
         body["count"].as_u64().unwrap_or_else(|| panic!("rows are counted: {answer:?}"))
+    }
+
+    /// The status of a request that the docker client cannot make.
+    pub(crate) fn engine_post(&self, path: &str, body: &Value) -> u16 {
+        let socket = self.lab.engine_url().trim_start_matches("unix://");
+        let mut stream = UnixStream::connect(socket).expect("the engine listens");
+        let body = body.to_string();
+        let head =
+            format!("POST {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json");
+        write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            .expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or(0)
     }
 
     /// The inspect of a container.

@@ -280,3 +280,57 @@ fn a_stopped_container_is_replaced_and_stays_stopped() {
     world.docker(&["start", &world.name]);
     world.until("the new version serves", || world.serving() == "2.0.0");
 }
+
+/// What runs to its end is well when it ended well.
+#[test]
+fn a_one_shot_that_ended_well_is_replaced_by_one_that_ends_well() {
+    let world = World::new("oneshot");
+    world.setting("data.policy = \"snapshot\"");
+    world.probe(None);
+    let ends = ("LEDGER_HEALTH", "exit0");
+    world.publish("1.0.0", &[ends]);
+    let name = world.name.clone();
+    world.made.containers.borrow_mut().push(name.clone());
+    world.made.volumes.borrow_mut().push(name.clone());
+    let (volume, image) = (format!("{name}:/data"), world.image("latest"));
+    world.docker(&["run", "--quiet", "--name", &name, "--volume", &volume, &image]);
+    world.publish("2.0.0", &[ends]);
+    world.run_json(&["update", "web", "-y"]).exits(0).has("/outcome", "committed");
+    assert_eq!(world.service()["State"]["Status"], "exited");
+    assert_eq!(world.service()["State"]["ExitCode"], 0);
+
+    world.publish("2.1.0", &[("LEDGER_HEALTH", "crash-after-1s")]);
+    world.run_json(&["update", "web", "-y"]).exits(4).has("/outcome", "rolled_back");
+    assert_eq!(world.temporary_containers().len(), 1, "the predecessor of what was committed");
+}
+
+/// The engine's own words, because newer clients do not speak them to an old engine.
+#[test]
+fn a_mac_address_that_was_asked_for_stays() {
+    let world = World::new("mac");
+    world.publish("1.0.0", &[]);
+    world.made.containers.borrow_mut().push(world.name.clone());
+    world.made.volumes.borrow_mut().push(world.name.clone());
+    world.docker(&["pull", "--quiet", &world.image("latest")]);
+    let body = json!({
+        "Image": world.image("latest"),
+        "MacAddress": "02:42:ac:11:65:43",
+        "HostConfig": {
+            "Binds": [format!("{}:/data", world.name)],
+            "PortBindings": { "8080/tcp": [{ "HostIp": "127.0.0.1", "HostPort": world.port.to_string() }] },
+            "RestartPolicy": { "Name": "unless-stopped" },
+        },
+    });
+    let made = world.engine_post(&format!("/v1.41/containers/create?name={}", world.name), &body);
+    assert_eq!(made, 201);
+    // It is not started: on some hosts a chosen address is not reachable for seconds.
+    let before = world.service();
+    world.publish("2.0.0", &[]);
+    world.run(&["update", "web", "-y"]).exits(0).says("2.0.0");
+    let after = world.service();
+    assert_ne!(before["Id"], after["Id"]);
+    let mut found = Vec::new();
+    differences("", &specification(&before), &specification(&after), &mut found);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(world.service()["Config"]["MacAddress"], "02:42:ac:11:65:43");
+}

@@ -15,4 +15,5 @@ mod operators;
 mod rollback;
 mod staging;
 mod taking;
+mod taking_over;
 mod updating;

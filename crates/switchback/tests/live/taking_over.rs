@@ -1,0 +1,63 @@
+//! The program is killed, and another store brings its work to an end by what lies with the target.
+
+use rustix::process::Signal;
+
+use crate::common::{
+    World,
+    process::Running,
+    proxy::{Moment, Proxy},
+};
+
+const ROWS: usize = 4;
+
+/// One kill at a request, and its recovery by a store that has never seen this target.
+fn another_store_recovers(at: usize) {
+    let world = World::new(&format!("taken{at}"));
+    world.setting("data.policy = \"snapshot\"");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.write_rows(ROWS);
+    let old = world.id();
+    world.publish("2.0.0", &[]);
+
+    let socket = world.folder.path().join("engine.sock");
+    let plan = (at, Moment::LetThrough, Signal::KILL);
+    let proxy = Proxy::start(&socket, world.lab.engine_url(), plan);
+    let running = Running::spawn(world.command("state", &proxy.url, &["update", "web", "-y"]));
+    proxy.watch(running.pid());
+    let killed = running.wait();
+    assert_eq!(killed.code, None, "it is killed:\n{killed}");
+    let last = proxy.requests().last().cloned().unwrap_or_default();
+
+    let recovered = world.run_by("other", &["recover", "web", "-y", "-o", "json"]).exits(0);
+    let transcript = format!("killed at {at} ({last})\n{killed}\n{recovered}");
+    let serving = world.serving();
+    let is_new = serving == "2.0.0";
+    assert!(is_new || serving == "1.0.0", "one of the two serves:\n{transcript}");
+    assert_eq!(world.id() != old, is_new, "{transcript}");
+    assert_eq!(world.rows(), ROWS as u64, "{transcript}");
+    let left = world.temporary_containers();
+    assert_eq!(left.len(), usize::from(is_new), "{left:?}\n{transcript}");
+
+    // The store whose process was killed learns how it ended.
+    let learned = world.run_json(&["recover", "web", "-y"]);
+    let transcript = format!("{transcript}\n{learned}");
+    assert_eq!(learned.code, Some(0), "{transcript}");
+    let committed = world.history() == ["update committed 0"];
+    assert_eq!(committed, is_new, "{:?}\n{transcript}", world.history());
+    assert_eq!(world.serving(), serving, "nothing is done twice:\n{transcript}");
+}
+
+/// Each waits half a minute for the lease to expire, so all of them wait together.
+#[test]
+fn another_store_brings_what_was_killed_to_an_end() {
+    let places = [45, 60, 75, 90, 105];
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let start = |at: usize| scope.spawn(move || another_store_recovers(at));
+        let all: Vec<_> = places.into_iter().map(start).collect();
+        let ended = all.into_iter().map(std::thread::ScopedJoinHandle::join);
+        let failed = ended.filter_map(Result::err);
+        failed.map(|it| it.downcast_ref::<String>().cloned().unwrap_or_default()).collect()
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n\n=====\n\n"));
+}
