@@ -6,7 +6,7 @@ use switchback_targets::{
     container::{
         change::Change,
         document::TargetState,
-        gate::{ContainerGate, ShortLooks},
+        gate::{ContainerGate, ShortLooks, keeps_restarting},
         goal::{Desired, Goal, IncomingImage},
         hash::HashKey,
         members::Doing,
@@ -324,12 +324,13 @@ fn release_to_go_to(
 async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<Baseline>> {
     let Some(target) = observed.target() else { return Ok(None) };
     if target.doing() != Doing::Running {
-        return Ok(Some(Baseline { running: false, probes: Vec::new() }));
+        return Ok(Some(Baseline::default()));
     }
     let limit = std::time::Duration::from_millis(connected.settings.health.timeout_ms + 1_000);
     let gate = gate(connected)?;
     let seen = tokio::time::timeout(limit, gate.probe()).await.unwrap_or_default();
-    Ok(Some(Baseline { running: seen.running, probes: seen.probes }))
+    let restarting = keeps_restarting(&target.inspect, jiff::Timestamp::now());
+    Ok(Some(Baseline { running: seen.running, probes: seen.probes, restarting }))
 }
 
 /// The gate of a deployment.
