@@ -9,6 +9,7 @@ mod acceptance;
 mod checking;
 mod failing;
 mod fidelity;
+mod hooks;
 mod interrupting;
 mod killing;
 mod operators;
