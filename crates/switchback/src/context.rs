@@ -149,7 +149,7 @@ impl Context {
             return Ok(client);
         }
         install_crypto_provider();
-        let client = Client::new(Credentials::from_environment())?;
+        let client = Client::new(Credentials::from_environment());
         Ok(self.registry.get_or_init(|| client))
     }
 

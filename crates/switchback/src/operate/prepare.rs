@@ -327,20 +327,15 @@ async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<B
         return Ok(Some(Baseline::default()));
     }
     let limit = std::time::Duration::from_millis(connected.settings.health.timeout_ms + 1_000);
-    let gate = gate(connected)?;
+    let gate = gate(connected);
     let seen = tokio::time::timeout(limit, gate.probe()).await.unwrap_or_default();
     let restarting = keeps_restarting(&target.inspect, jiff::Timestamp::now());
     Ok(Some(Baseline { running: seen.running, probes: seen.probes, restarting }))
 }
 
 /// The gate of a deployment.
-pub fn gate(connected: &Connected) -> Answer<ContainerGate> {
-    Ok(gate_with(connected, http_client()?))
-}
-
-/// What probes ask over HTTP with; one serves any number of gates.
-pub fn http_client() -> Answer<HttpClient> {
-    HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))
+pub fn gate(connected: &Connected) -> ContainerGate {
+    gate_with(connected, HttpClient::default())
 }
 
 /// The gate of a deployment, with an HTTP client that others use too.
