@@ -68,7 +68,6 @@ pub async fn prepare(
             Goal::Rollback { number, with_data: *with_data }
         }
     };
-    observed.baseline = baseline(connected, &observed).await?;
     let desired = Desired {
         operation: operation.to_owned(),
         now: now(),
@@ -77,6 +76,10 @@ pub async fn prepare(
         key: HashKey::new(around.store.hash_key().as_bytes()),
         accept_loss: request.accept_loss,
     };
+    // A plan that changes nothing has nothing to be measured against.
+    if !matches!(plan(&observed, &desired), Err(PlanError::NothingToDo { .. })) {
+        observed.baseline = baseline(connected, &observed).await?;
+    }
     finish(around, connected, request, observed, desired, reference, warnings)
 }
 
