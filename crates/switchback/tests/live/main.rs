@@ -10,6 +10,7 @@ mod checking;
 mod deciding;
 mod failing;
 mod fidelity;
+mod hooks;
 mod interrupting;
 mod killing;
 mod operators;
