@@ -39,8 +39,17 @@ pub struct Found {
     pub containers: Vec<Value>,
     /// Ids of images.
     pub images: Vec<String>,
-    /// Operations whose snapshots are complete.
-    pub snapshots: Vec<String>,
+    /// Snapshots that are complete.
+    pub snapshots: Vec<FoundSnapshot>,
+}
+
+/// A complete snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSnapshot {
+    /// The operation that made it.
+    pub operation: String,
+    /// What is in it, by where the service has it.
+    pub mounts: Vec<String>,
 }
 
 impl Observed {

@@ -23,7 +23,7 @@ pub(super) fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
         all.push(written_layer(target, to));
         all.push(covered(target, to));
     }
-    all.extend(with_data(at, to));
+    all.extend(super::with_data::check(at, to));
     all
 }
 
@@ -153,34 +153,4 @@ fn covered(target: &Member, to: &Desired) -> Check {
             )
         }
     }
-}
-
-fn with_data(at: &Observed, to: &Desired) -> Option<Check> {
-    let Goal::Rollback { number, with_data } = &to.goal else { return None };
-    let release = at.state.as_ref()?.release(*number)?;
-    let snapshot = release.release.snapshot.as_ref();
-    Some(match (with_data, snapshot) {
-        (false, _) => Check::passed("with_data", "data stays as it is"),
-        (true, None) => {
-            let message = format!("there is no snapshot of the data as r{number} left it");
-            Check::failed("with_data", "no_previous_release", message).hint(format!(
-                "switchback rollback {}   (without --with-data)",
-                to.settings.deployment
-            ))
-        }
-        (true, Some(it)) if !at.found.snapshots.contains(&it.operation) => {
-            let message = format!("the snapshot of r{number} is gone");
-            Check::failed("with_data", "no_previous_release", message).hint(format!(
-                "switchback rollback {}   (without --with-data)",
-                to.settings.deployment
-            ))
-        }
-        (true, Some(it)) => {
-            let minutes = to.now.saturating_sub(it.at) / 60_000;
-            Check::warned(
-                "with_data",
-                format!("data goes back by {minutes} min, to when r{number} was left"),
-            )
-        }
-    })
 }
