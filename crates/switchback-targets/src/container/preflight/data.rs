@@ -6,7 +6,7 @@ use super::Check;
 use crate::{
     container::{
         goal::{Desired, Goal},
-        members::{Member, data_of},
+        members::{Member, data_of, listed_name},
         observe::Observed,
         settings::DataPolicy,
     },
@@ -59,7 +59,7 @@ fn snapshot(at: &Observed, to: &Desired) -> Check {
         });
         let is_ours = other["Labels"].get(keeper::ROLE_LABEL).is_some();
         if let Some(shared) = shared.filter(|_| !is_ours) {
-            let name = other["Names"][0].as_str().unwrap_or_default().trim_start_matches('/');
+            let name = listed_name(other);
             let message = format!(
                 "{} is used by the running container {name} too: a copy of it would not be consistent, \
                  and a way back would take {name}'s data back as well",
