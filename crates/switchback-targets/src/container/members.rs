@@ -42,7 +42,7 @@ pub enum Doing {
 }
 
 /// Folders of a host that are never data.
-const NEVER_DATA: [&str; 6] = ["/", "/proc", "/sys", "/dev", "/run", "/var/run"];
+pub(super) const NEVER_DATA: [&str; 6] = ["/", "/proc", "/sys", "/dev", "/run", "/var/run"];
 
 impl Member {
     /// Its id.

@@ -4,6 +4,7 @@
 mod data;
 mod owners;
 mod ports;
+mod sharing;
 mod with_data;
 
 pub use self::{data::lost_paths, owners::owner_of};

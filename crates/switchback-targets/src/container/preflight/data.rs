@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Check;
+use super::{Check, sharing};
 use crate::{
     container::{
         goal::{Desired, Goal},
@@ -53,17 +53,13 @@ fn snapshot(at: &Observed, to: &Desired) -> Check {
     let is_up =
         |it: &&Value| matches!(it["State"].as_str(), Some("running" | "paused" | "restarting"));
     for other in at.others.iter().filter(is_up) {
-        let shared = other["Mounts"].as_array().into_iter().flatten().find_map(|mount| {
-            let source = mount["Name"].as_str().or(mount["Source"].as_str())?;
-            data.iter().find(|it| it.source == source)
-        });
+        let shared = sharing::shared(&data, &to.settings.data.exclude, other);
         let is_ours = other["Labels"].get(keeper::ROLE_LABEL).is_some();
         if let Some(shared) = shared.filter(|_| !is_ours) {
             let name = listed_name(other);
             let message = format!(
-                "{} is used by the running container {name} too: a copy of it would not be consistent, \
-                 and a way back would take {name}'s data back as well",
-                shared.source
+                "{shared} is used by the running container {name} too: a copy of it would not be \
+                 consistent, and a way back would take {name}'s data back as well"
             );
             return Check::failed("data", "data_at_risk", message)
                 .hint(format!("docker stop {name}"));
