@@ -7,7 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::World;
+use rustix::process::Signal;
+
+use crate::common::{
+    World,
+    process::Running,
+    proxy::{Moment, Proxy},
+};
 
 #[test]
 fn check_says_what_is_newer_and_pulls_nothing() {
@@ -140,4 +146,36 @@ fn answer(stream: TcpStream, digest: &str) {
             return;
         }
     }
+}
+
+#[test]
+fn health_of_many_deployments_asks_an_engine_once_what_it_is() {
+    let world = World::new("healthy");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    let mut text = String::new();
+    for number in 0..5 {
+        let (name, port) = (world.also_runs(&number.to_string()), world.port);
+        world.docker(&["run", "--detach", "--name", &name, &world.image("latest")]);
+        write!(
+            text,
+            "[deployment.web{number}]\nkind = \"container\"\ncontainer = \"{name}\"\n\
+             health.http = \"http://127.0.0.1:{port}/health\"\n"
+        )
+        .unwrap();
+    }
+    let file = world.folder.path().join("many.toml");
+    fs_err::write(&file, text).unwrap();
+    let socket = world.folder.path().join("engine.sock");
+    let never = (usize::MAX, Moment::LetThrough, Signal::KILL);
+    let proxy = Proxy::start(&socket, world.lab.engine_url(), never);
+
+    let arguments = ["-c", file.to_str().unwrap(), "health", "-o", "json"];
+    let running = Running::spawn(world.command("state", &proxy.url, &arguments));
+    proxy.watch(running.pid());
+    let health = running.wait().exits(0).json();
+    assert_eq!(health["deployments"].as_object().map(serde_json::Map::len), Some(5), "{health}");
+    assert_eq!(health["deployments"]["web4"]["healthy"], true, "{health}");
+    let infos = proxy.requests().iter().filter(|it| it.ends_with("/info")).count();
+    assert_eq!(infos, 1, "{:?}", proxy.requests());
 }
