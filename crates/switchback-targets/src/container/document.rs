@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use switchback_core::{Millis, release::Release};
 
-use super::specification::Specification;
+use super::{decisions::Decisions, specification::Specification};
 
 /// The format that this version writes.
 pub const FORMAT: u16 = 1;
@@ -31,6 +31,9 @@ pub struct TargetState {
     pub highest: u32,
     /// The kept releases, the oldest first.
     pub releases: Vec<KeptRelease>,
+    /// What is skipped, where it is held, and what it follows.
+    #[serde(flatten)]
+    pub decisions: Decisions,
 }
 
 /// Whose target it is.
@@ -116,6 +119,7 @@ impl TargetState {
             current: 0,
             highest: 0,
             releases: Vec::new(),
+            decisions: Decisions::default(),
         }
     }
 
@@ -190,6 +194,20 @@ mod tests {
         assert!(matches!(TargetState::read(text), Err(StateError::TooNew { found: 9 })));
         assert!(matches!(TargetState::read(b"{"), Err(StateError::Damaged(_))));
         let state = TargetState::new("web", owner(), "op");
+        assert_eq!(TargetState::read(&state.write()).unwrap(), state);
+    }
+
+    #[test]
+    fn a_state_from_before_decisions_were_kept_is_read() {
+        let state = TargetState::new("web", owner(), "op");
+        let text = String::from_utf8(state.write()).unwrap();
+        assert!(!text.contains("rejected") && !text.contains("held_at"), "{text}");
+        assert_eq!(TargetState::read(text.as_bytes()).unwrap().decisions, Decisions::default());
+
+        let mut state = state;
+        state.decisions.held_at = Some("acme/web:1.3".into());
+        let text: Value = serde_json::from_slice(&state.write()).unwrap();
+        assert_eq!(text["held_at"], "acme/web:1.3");
         assert_eq!(TargetState::read(&state.write()).unwrap(), state);
     }
 

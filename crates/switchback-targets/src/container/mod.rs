@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod change;
+pub mod decisions;
 pub mod diff;
 pub mod document;
 pub mod driver;

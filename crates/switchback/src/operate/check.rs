@@ -11,13 +11,15 @@ use switchback_targets::{
         settings::ContainerSettings,
     },
     engine_api::{EngineClient, EngineError, EngineLocation, locate},
+    keeper,
     registry::{self, Detection, Platform, Reference, RegistryError, Resolved, UnknownReason},
 };
 
 use super::{
     Answer,
-    connect::{Connected, settings},
-    detect::{compare, followed_by_itself, local_image},
+    connect::{Connected, read_kept, settings},
+    decisions,
+    detect::{compare, local_image},
     now, prepare,
 };
 use crate::{config::Deployment, error::CommandError, store::Store};
@@ -172,7 +174,7 @@ async fn found(
         Some(Ok(seen)) => match seen.members.get(&settings.container) {
             None => to_install(registry, seen, &settings).await,
             Some(member) => {
-                let found = installed(registry, member, &settings).await;
+                let found = installed(registry, seen, member, &settings).await;
                 let found = with_changed_settings(store, deployment, seen, &settings, found).await;
                 Found { current: (Some(version_of(member)), label_of(member)), ..found }
             }
@@ -202,12 +204,32 @@ async fn to_install(
     }
 }
 
+/// What is configured is known; else the record with the target says it, which takes one more request.
+async fn followed(
+    seen: &Seen,
+    member: &Member,
+    settings: &ContainerSettings,
+) -> Answer<Option<String>> {
+    let state = match &settings.image {
+        Some(_) => None,
+        None => {
+            let files = keeper::read_records(&seen.engine, &settings.container).await?;
+            read_kept(&settings.deployment, files)?.state
+        }
+    };
+    Ok(decisions::followed(settings, state.as_ref(), Some(&member.inspect)))
+}
+
 async fn installed(
     registry: &registry::Client,
+    seen: &Seen,
     member: &Member,
     settings: &ContainerSettings,
 ) -> Found {
-    let followed = settings.image.clone().or_else(|| followed_by_itself(member.image_reference()));
+    let followed = match followed(seen, member, settings).await {
+        Ok(followed) => followed,
+        Err(error) => return Found::unknown(&error.code.clone(), error),
+    };
     let Some(followed) = followed else {
         let message =
             format!("container {} was made from an image without a name", settings.container);

@@ -20,8 +20,9 @@ use switchback_targets::{
 };
 
 use super::{
-    Answer, Request, Surroundings, Wanted,
+    Answer, Request, Surroundings,
     connect::{Connected, Fact, refuse_strangers},
+    decisions,
     journal::TwinJournal,
     now,
     prepare::{self, Prepared},
@@ -54,7 +55,7 @@ pub async fn execute(
     connected: &Connected,
     request: &Request,
     prepared: &Prepared,
-) -> Answer<(Prepared, Ended)> {
+) -> Answer<Ended> {
     let started_at = now();
     let operation = prepared.desired.operation.clone();
     let data = data_of(&prepared.observed.members);
@@ -69,12 +70,15 @@ pub async fn execute(
         }
     };
     let ended = Box::pin(run(around, connected, request, &again, &lease, started_at)).await;
+    if let Ok(ended) = &ended {
+        decisions::judge(around, connected, lease.keeper(), ended).await;
+    }
     drop(renewing);
     // An error here is one from before the transaction began.
     if ended.as_ref().map_or(true, is_over) {
         give_back(&lease).await;
     }
-    Ok((again, ended?))
+    ended
 }
 
 /// Gives the lease back. What was done is done, even if the engine does not take it: the next
@@ -294,11 +298,6 @@ pub fn owner(around: &Surroundings<'_>) -> Owner {
 /// The id that an operation will have.
 pub fn id() -> String {
     new_operation(now())
-}
-
-/// Whether an update was asked for.
-pub fn is_update(request: &Request) -> bool {
-    matches!(request.goal, Wanted::Update { .. })
 }
 
 /// Whether a journal has come to its end.

@@ -16,6 +16,7 @@ use switchback_targets::{
 use super::{
     Answer, Request, Surroundings,
     connect::{Connected, Fact, Kept},
+    decisions,
     execute::{Ended, begin, give_back, is_closed, is_over, lease as ask_lease, owner},
     journal::{self, TwinJournal},
     now, prepare, report,
@@ -190,6 +191,9 @@ pub async fn recover(
     }
     let ended =
         Box::pin(run(around, connected, request, &interrupted, way, &lease, started_at)).await;
+    if let Ok(ended) = &ended {
+        decisions::judge(around, connected, lease.keeper(), ended).await;
+    }
     drop(renewing);
     let ended = ended?;
     if is_over(&ended) {

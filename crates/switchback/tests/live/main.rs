@@ -7,6 +7,7 @@ mod common;
 
 mod acceptance;
 mod checking;
+mod deciding;
 mod failing;
 mod fidelity;
 mod hooks;
