@@ -1,14 +1,8 @@
 //! Is there something newer? Asked without changing or pulling anything.
 
-use std::{
-    fmt::Write as _,
-    io::{BufRead as _, BufReader, Write as _},
-    net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt::Write as _, net::TcpListener};
 
-use crate::common::World;
+use crate::common::{World, registry::SlowRegistry};
 
 #[test]
 fn check_says_what_is_newer_and_pulls_nothing() {
@@ -105,68 +99,9 @@ fn a_hundred_deployments_are_asked_for_once_each_and_many_at_a_time() {
     let all = document["deployments"].as_array().unwrap();
     assert_eq!(all.len(), 100);
     assert!(all.iter().all(|it| it["status"] == "up_to_date"), "{document}");
-    let asked = registry.asked.lock().unwrap();
+    let asked = registry.counts();
     assert_eq!(asked.heads, 100, "one question a deployment");
     assert_eq!(asked.others, 0, "nothing but HEAD");
     // Sixteen are let through at a time; on a busy machine some of them come late.
     assert!((8..=16).contains(&asked.most_at_once), "{}", asked.most_at_once);
-}
-
-/// A registry in which every reference is one digest, 50 ms after it was asked for.
-struct SlowRegistry {
-    port: u16,
-    asked: Arc<Mutex<Asked>>,
-}
-
-#[derive(Default)]
-struct Asked {
-    heads: usize,
-    others: usize,
-    at_once: usize,
-    most_at_once: usize,
-}
-
-impl SlowRegistry {
-    fn start(digest: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(Mutex::new(Asked::default()));
-        let counts = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (digest, counts) = (digest.clone(), Arc::clone(&counts));
-                std::thread::spawn(move || answer(stream, &digest, &counts));
-            }
-        });
-        Self { port, asked }
-    }
-}
-
-/// Answers the requests of one connection until it is closed.
-fn answer(mut stream: TcpStream, digest: &str, counts: &Mutex<Asked>) {
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-    while let Some(Ok(line)) = lines.next() {
-        if line.starts_with("HEAD ") {
-            counts.lock().unwrap().heads += 1;
-        } else if line.ends_with("HTTP/1.1") {
-            counts.lock().unwrap().others += 1;
-        }
-        if !line.is_empty() {
-            continue;
-        }
-        {
-            let mut counts = counts.lock().unwrap();
-            counts.at_once += 1;
-            counts.most_at_once = counts.most_at_once.max(counts.at_once);
-        }
-        std::thread::sleep(Duration::from_millis(50));
-        counts.lock().unwrap().at_once -= 1;
-        let kind = "application/vnd.oci.image.manifest.v1+json";
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nDocker-Content-Digest: {digest}\r\nContent-Length: 2\r\n\r\n"
-        );
-        if stream.write_all(head.as_bytes()).is_err() {
-            return;
-        }
-    }
 }
