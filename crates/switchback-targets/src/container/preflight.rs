@@ -4,6 +4,8 @@
 mod data;
 mod owners;
 mod ports;
+mod sharing;
+mod with_data;
 
 pub use self::{data::lost_paths, owners::owner_of};
 use serde::Serialize;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::image::PROGRAM_PATH;
 use crate::{
-    container::change::DataSet,
+    container::change::{DataMount, DataSet},
     engine_api::{EngineClient, EngineError, ExecOutput, Input},
 };
 
@@ -170,22 +170,34 @@ fn mount_name(target: &str) -> String {
     target.replace('%', "%25").replace('/', "%2F")
 }
 
-fn readable(name: &str) -> String {
+/// Where the service sees the mount of that name.
+pub(super) fn readable(name: &str) -> String {
     name.replace("%2F", "/").replace("%25", "%")
+}
+
+/// The mounts that are not left out as a whole, by where the service sees them.
+pub fn covered_mounts<'a>(
+    mounts: &'a [DataMount],
+    exclude: &'a [String],
+) -> impl Iterator<Item = &'a str> {
+    let is_left_out = |target: &str| {
+        let mut exclude = exclude.iter().map(|it| it.trim_end_matches('/'));
+        exclude.any(|it| target == it || target.starts_with(&format!("{it}/")))
+    };
+    let targets = mounts.iter().map(|it| it.target.as_str());
+    targets.filter(move |it| !is_left_out(it.trim_end_matches('/')))
 }
 
 /// `--mount` and `--exclude` for all data; what is left out as a whole is not mentioned.
 fn mounts(data: &DataSet) -> Vec<String> {
     let mut arguments = Vec::new();
-    let exclude: Vec<&str> = data.exclude.iter().map(|it| it.trim_end_matches('/')).collect();
-    for mount in &data.mounts {
-        let target = mount.target.trim_end_matches('/');
-        if exclude.iter().any(|it| target == *it || target.starts_with(&format!("{it}/"))) {
-            continue;
-        }
-        let name = mount_name(&mount.target);
+    for target in covered_mounts(&data.mounts, &data.exclude) {
+        let Some(mount) = data.mounts.iter().find(|it| it.target == target) else { continue };
+        let name = mount_name(target);
         arguments.extend(["--mount".to_owned(), format!("{name}={}", mount.inside)]);
-        for path in exclude.iter().filter_map(|it| it.strip_prefix(&format!("{target}/"))) {
+        let below = format!("{}/", target.trim_end_matches('/'));
+        let exclude = data.exclude.iter().map(|it| it.trim_end_matches('/'));
+        for path in exclude.filter_map(|it| it.strip_prefix(&below)) {
             arguments.extend(["--exclude".to_owned(), format!("{name}={path}")]);
         }
     }
@@ -210,7 +222,6 @@ fn finished(output: ExecOutput) -> Result<String, KeeperError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::change::DataMount;
 
     #[test]
     fn exclusions_are_given_to_the_mount_that_they_lie_in() {

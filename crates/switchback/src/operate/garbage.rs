@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value;
 use switchback_core::release::{Release, way_back};
-use switchback_targets::container::{document::TargetState, plan::keep_repository};
+use switchback_targets::container::{
+    document::TargetState, members::listed_name, plan::keep_repository,
+};
 
 /// Something that we made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -113,7 +115,7 @@ fn containers(state: &TargetState, around: &Around, is_over: &dyn Fn(&str) -> bo
 fn stopped(around: &Around, is_wanted: &dyn Fn(&str, &str) -> bool) -> Vec<Thing> {
     let found = around.containers.iter().filter_map(|it| {
         let id = it["Id"].as_str()?;
-        let name = it["Names"].as_array()?.first()?.as_str()?.trim_start_matches('/');
+        let name = listed_name(it);
         let is_still = matches!(it["State"].as_str(), Some("created" | "exited" | "dead"));
         (is_still && is_wanted(id, name))
             .then(|| Thing::Container { id: id.to_owned(), name: name.to_owned() })

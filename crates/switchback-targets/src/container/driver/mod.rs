@@ -71,6 +71,8 @@ pub struct ContainerDriver {
     predecessors: HashMap<String, (Member, bool)>,
     /// The restart policies of what is parked, by container id: parking takes them away.
     policies: HashMap<String, Value>,
+    /// Where a parked container is taken back: id and name of what it replaces, and its own id.
+    taken_back: Option<(String, String, String)>,
     /// Ids of containers that this transaction made, by temporary name.
     created: Mutex<HashMap<String, String>>,
     evidence: Mutex<Option<Evidence>>,
@@ -96,6 +98,7 @@ impl ContainerDriver {
             setup,
             specifications: HashMap::new(),
             predecessors: HashMap::new(),
+            taken_back: None,
             policies: HashMap::new(),
             created: Mutex::default(),
             evidence: Mutex::default(),
@@ -120,6 +123,14 @@ impl ContainerDriver {
             if let Some(name) = change {
                 let _new = self.predecessors.insert(name, (member.clone(), is_cloned || index > 0));
             }
+        }
+        let incoming = planned.plan.seal.iter().find_map(|step| match &step.change {
+            Change::RecordRelease { commit } => Some(&commit.incoming),
+            _ => None,
+        });
+        if let (Some(Subject::Existing(id)), Some(target)) = (incoming, at.target()) {
+            let (old, name) = (target.id().to_owned(), target.name().to_owned());
+            self.taken_back = Some((old, name, id.clone()));
         }
         self
     }
