@@ -83,6 +83,22 @@ fn a_changed_run_is_something_newer_too() {
     world.run_json(&["check"]).exits(10).has("/deployments/0/reason", "run has changed");
 }
 
+#[test]
+fn what_was_rejected_as_it_was_run_is_offered_when_it_is_run_otherwise() {
+    let world = World::new("checkspec");
+    world.publish("1.0.0", &[]);
+    world.setting(&format!("run.ports = [\"127.0.0.1:{}:8080\"]", world.port));
+    world.made.containers.borrow_mut().push(world.name.clone());
+    world.run(&["update", "web", "-y"]).exits(0).says("1.0.0");
+    world.publish("1.1.0", &[("LEDGER_HEALTH", "never")]);
+    world.run(&["update", "web", "-y"]).exits(4);
+    world.run_json(&["check"]).exits(0).has("/deployments/0/status", "quarantined");
+
+    world.setting("run.environment = { LEDGER_HEALTH = \"ok\" }");
+    world.run_json(&["check"]).exits(10).has("/deployments/0/status", "available");
+    world.run(&["update", "web", "-y"]).exits(0).says("1.1.0");
+}
+
 /// A hundred deployments of one registry: how much is asked of it, and how much at a time, decides
 /// whether that takes one second or ten. Times are measured elsewhere; here requests are counted.
 #[test]
