@@ -29,6 +29,7 @@ use super::{
     change::{Change, Receipt, Subject},
     document::{Owner, TargetState},
     goal::Desired,
+    killed::Killed,
     members::Member,
     observe::{Observed, observe},
     plan::{Planned, plan},
@@ -76,6 +77,8 @@ pub struct ContainerDriver {
     /// Ids of containers that this transaction made, by temporary name.
     created: Mutex<HashMap<String, String>>,
     evidence: Mutex<Option<Evidence>>,
+    /// Containers that did not end when they were asked to.
+    killed: Mutex<Vec<Killed>>,
     /// Whether the container that was taken down had ever been started, once that was seen.
     has_run: Mutex<Option<bool>>,
     /// Whether the snapshot is known to have been taken.
@@ -102,6 +105,7 @@ impl ContainerDriver {
             policies: HashMap::new(),
             created: Mutex::default(),
             evidence: Mutex::default(),
+            killed: Mutex::default(),
             has_run: Mutex::default(),
             has_snapshot: AtomicBool::new(false),
         }
@@ -138,6 +142,11 @@ impl ContainerDriver {
     /// What is kept of a version that was taken back, once.
     pub fn take_evidence(&self) -> Option<Evidence> {
         self.evidence.lock().ok()?.take()
+    }
+
+    /// Containers that did not end when they were asked to, once.
+    pub fn take_killed(&self) -> Vec<Killed> {
+        self.killed.lock().map(|mut it| std::mem::take(&mut *it)).unwrap_or_default()
     }
 
     fn engine(&self) -> &EngineClient {
