@@ -15,6 +15,7 @@ mod interrupting;
 mod killing;
 mod killing_randomly;
 mod operators;
+mod random;
 mod rollback;
 mod staging;
 mod taking;
