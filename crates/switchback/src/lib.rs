@@ -15,5 +15,6 @@ pub mod notice;
 pub mod operate;
 pub mod printer;
 pub mod store;
+pub mod wrong_usage;
 
 pub use library::{Service, UpdateResult, has_previous_image, rollback_image, update_image};

@@ -6,6 +6,9 @@
 mod common;
 
 mod acceptance;
+mod bad_engine;
+mod bad_input;
+mod bad_store;
 mod checking;
 mod failing;
 mod fidelity;
@@ -17,3 +20,4 @@ mod staging;
 mod taking;
 mod taking_over;
 mod updating;
+mod watching;
