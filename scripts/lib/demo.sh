@@ -1,7 +1,14 @@
 # The parts of `scripts/demo`: what it makes, what it runs, what it measures, what it takes away.
 # shellcheck shell=bash
 
-headline() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+# Bold on a terminal only: in a file the codes are rubbish.
+headline() {
+    if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+        printf '\n\033[1m%s\033[0m\n' "$*"
+    else
+        printf '\n%s\n' "$*"
+    fi
+}
 
 demo_failed() {
     say "the demo FAILED: $*"

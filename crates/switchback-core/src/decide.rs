@@ -94,7 +94,9 @@ fn is_of_the_gate(cause: &Cause) -> bool {
         Cause::NeverReady { .. }
         | Cause::Restarted { .. }
         | Cause::Exited { .. }
-        | Cause::VersionMismatch { .. } => true,
+        | Cause::VersionMismatch { .. }
+        | Cause::Vanished
+        | Cause::Unobserved { .. } => true,
         Cause::Interrupted | Cause::Step { .. } | Cause::JournalLost { .. } | Cause::Requested => {
             false
         }

@@ -336,7 +336,7 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
 
     fn report_probe(&self, seen: Option<&Seen>) {
         let message = seen.map_or_else(|| "no answer in time".to_owned(), Seen::summary);
-        let ready = seen.is_some_and(|it| it.running && it.probes.iter().all(|it| it.ready));
+        let ready = seen.is_some_and(Seen::is_ready);
         self.reporter.send(
             self.clock.now(),
             EventKind::Probe { ready, message, streak: None, streak_needed: None },

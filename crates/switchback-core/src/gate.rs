@@ -10,58 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cause, Millis};
 
+pub use seen::{Blind, ProbeSeen, Seen};
+
+mod seen;
+
 /// Looks at the service once.
 pub trait HealthGate: Send + Sync {
     /// One look, at all that is configured. It ends within the policy's patience.
     fn probe(&self) -> impl Future<Output = Seen> + Send;
-}
-
-/// What one look saw.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Seen {
-    /// Whether its process runs.
-    pub running: bool,
-    /// How often it has been restarted.
-    pub restarts: u32,
-    /// Its process id; 0 where nothing runs.
-    pub pid: u32,
-    /// Its exit code, if it has ended and nothing will start it again.
-    pub exited: Option<i64>,
-    /// Whether the kernel killed it for its memory.
-    pub out_of_memory: bool,
-    /// Each probe in the order of the configuration.
-    pub probes: Vec<ProbeSeen>,
-    /// The version that the application reports.
-    pub version: Option<String>,
-}
-
-/// What one probe saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProbeSeen {
-    /// Which probe: its kind and its address.
-    pub probe: String,
-    /// Whether it found the service ready.
-    pub ready: bool,
-    /// What it saw, in words.
-    pub detail: String,
-}
-
-impl Seen {
-    /// What was seen, for people: the first thing that is wrong, or the first probe's words.
-    pub fn summary(&self) -> String {
-        if let Some(code) = self.exited {
-            return format!("it has ended with exit code {code}");
-        }
-        if !self.running {
-            return "it is not running".to_owned();
-        }
-        let wrong = self.probes.iter().find(|it| !it.ready).or(self.probes.first());
-        wrong.map_or_else(|| "it is running".to_owned(), |it| it.detail.clone())
-    }
-
-    fn is_ready(&self) -> bool {
-        self.running && self.probes.iter().all(|it| it.ready)
-    }
 }
 
 /// One look at the service, `offset` milliseconds after the gate began. A probe that hung has seen
@@ -123,12 +79,16 @@ pub struct Baseline {
     pub running: bool,
     /// Its probes, in the order of the configuration.
     pub probes: Vec<ProbeSeen>,
+    /// Whether it had ended by itself and been started again shortly before: nobody can ask of it
+    /// on a way back that it stays up.
+    #[serde(default)]
+    pub restarting: bool,
 }
 
 impl Baseline {
     /// Whether all was well.
     pub fn is_healthy(&self) -> bool {
-        self.running && self.probes.iter().all(|it| it.ready)
+        self.running && !self.restarting && self.probes.iter().all(|it| it.ready)
     }
 }
 
@@ -148,7 +108,46 @@ impl GatePolicy {
     }
 
     /// Judges the samples so far. The caller probes, sleeps, and asks again.
+    ///
+    /// A time in which nothing could be seen is no evidence for or against a version: what was seen
+    /// before it is forgotten, and what does not hold after it is not held against the release.
     pub fn judge(&self, who: Judged, samples: &[Sample]) -> Verdict {
+        let Some(last) = samples.iter().rposition(is_blind) else {
+            return self.judge_seen(who, samples);
+        };
+        if let Some(cause) = self.blinded(samples) {
+            return Verdict::Unhealthy(cause);
+        }
+        if last + 1 == samples.len() {
+            return Verdict::Undecided;
+        }
+        match self.judge_seen(who, &samples[last + 1..]) {
+            Verdict::Unhealthy(cause @ Cause::VersionMismatch { .. }) => Verdict::Unhealthy(cause),
+            Verdict::Unhealthy(cause) => {
+                let before = samples[last].seen.as_ref().map(Seen::summary).unwrap_or_default();
+                Verdict::Unhealthy(Cause::Unobserved { why: format!("{before}; then {cause}") })
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// What ends the waiting while nothing can be seen.
+    fn blinded(&self, samples: &[Sample]) -> Option<Cause> {
+        let latest = samples.last()?;
+        let recent = &samples[samples.len().saturating_sub(self.streak.max(1))..];
+        let is_gone =
+            |it: &Sample| it.seen.as_ref().is_some_and(|it| it.blind == Some(Blind::Gone));
+        if recent.len() == self.streak.max(1) && recent.iter().all(is_gone) {
+            return Some(Cause::Vanished);
+        }
+        let is_late = is_blind(latest) && latest.offset >= self.deadline + self.window;
+        is_late.then(|| Cause::Unobserved { why: last_words(samples) })
+    }
+
+    fn judge_seen(&self, who: Judged, samples: &[Sample]) -> Verdict {
+        if who == Judged::Old && self.baseline.as_ref().is_some_and(|it| it.restarting) {
+            return self.judge_what_kept_restarting(samples);
+        }
         if who == Judged::New && (self.expect.stopped || self.expect.one_shot) {
             return self.judge_without_a_service(samples);
         }
@@ -171,6 +170,19 @@ impl GatePolicy {
             }
             Some(_) if now < self.deadline + self.window => Verdict::Undecided,
             None if now < self.deadline => Verdict::Undecided,
+            _ => Verdict::Unhealthy(Cause::NeverReady { seen: last_words(samples) }),
+        }
+    }
+
+    /// An old version that kept restarting before is back as it was once it has been seen for as
+    /// long as makes another one ready, whether it runs at the moment or is about to.
+    fn judge_what_kept_restarting(&self, samples: &[Sample]) -> Verdict {
+        match samples.last().and_then(|it| it.seen.as_ref()) {
+            Some(Seen { exited: Some(code), out_of_memory, .. }) => {
+                Verdict::Unhealthy(Cause::Exited { code: *code, out_of_memory: *out_of_memory })
+            }
+            Some(_) if samples.len() >= self.streak.max(1) => Verdict::Healthy,
+            _ if samples.last().is_none_or(|it| it.offset < self.deadline) => Verdict::Undecided,
             _ => Verdict::Unhealthy(Cause::NeverReady { seen: last_words(samples) }),
         }
     }
@@ -220,6 +232,10 @@ impl GatePolicy {
             (Judged::Old, None) => seen.running,
         }
     }
+}
+
+fn is_blind(it: &Sample) -> bool {
+    it.seen.as_ref().is_some_and(|it| it.blind.is_some())
 }
 
 /// Whether a sample shows another process than `first` did.

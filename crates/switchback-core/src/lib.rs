@@ -24,7 +24,9 @@ pub use decide::{Next, next};
 pub use driver::{Before, Driver};
 pub use engine::{Engine, Interrupt, Reporter};
 pub use error::{Fenced, JournalError, PlanError, TargetError};
-pub use gate::{Baseline, Expectation, GatePolicy, HealthGate, ProbeSeen, Sample, Seen, Verdict};
+pub use gate::{
+    Baseline, Blind, Expectation, GatePolicy, HealthGate, ProbeSeen, Sample, Seen, Verdict,
+};
 pub use journal::Journal;
 pub use lease::Lease;
 pub use plan::{Part, Plan, Step, StepId};

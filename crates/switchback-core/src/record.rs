@@ -161,6 +161,13 @@ pub enum Cause {
         /// What answers.
         found: String,
     },
+    /// Somebody else took the new version away while it was proving itself.
+    Vanished,
+    /// Nobody could look at it for long enough to prove it.
+    Unobserved {
+        /// What stood in the way.
+        why: String,
+    },
     /// The journal could not be written.
     JournalLost {
         /// Why.
@@ -178,6 +185,8 @@ impl Cause {
             Self::Step { error, .. } => error.code(),
             Self::NeverReady { .. } | Self::Restarted { .. } | Self::Exited { .. } => "gate_failed",
             Self::VersionMismatch { .. } => "version_mismatch",
+            Self::Vanished => "drifted",
+            Self::Unobserved { .. } => "engine_unreachable",
             Self::JournalLost { .. } => "store_unusable",
         }
     }
@@ -193,7 +202,11 @@ impl Cause {
             Self::Step { error, .. } => {
                 matches!(error.code(), "start_failed" | "hook_failed" | "build_failed")
             }
-            Self::Interrupted | Self::JournalLost { .. } | Self::Requested => false,
+            Self::Interrupted
+            | Self::JournalLost { .. }
+            | Self::Requested
+            | Self::Vanished
+            | Self::Unobserved { .. } => false,
         }
     }
 }
@@ -213,6 +226,8 @@ impl std::fmt::Display for Cause {
             Self::VersionMismatch { expected, found } => {
                 write!(f, "it reports version {found}, but {expected} was to be installed")
             }
+            Self::Vanished => f.write_str("somebody else removed it while it was proving itself"),
+            Self::Unobserved { why } => write!(f, "nobody could see whether it is well: {why}"),
             Self::JournalLost { error } => write!(f, "the journal cannot be written: {error}"),
         }
     }

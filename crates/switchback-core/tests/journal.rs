@@ -27,6 +27,8 @@ fn causes() -> impl Strategy<Value = Cause> {
     prop_oneof![
         Just(Cause::Interrupted),
         Just(Cause::Requested),
+        Just(Cause::Vanished),
+        ".{0,12}".prop_map(|why| Cause::Unobserved { why }),
         (any::<u16>(), errors()).prop_map(|(it, error)| Cause::Step { step: StepId(it), error }),
         ".{0,12}".prop_map(|seen| Cause::NeverReady { seen }),
         ".{0,12}".prop_map(|seen| Cause::Restarted { seen }),
@@ -64,8 +66,9 @@ fn plans() -> impl Strategy<Value = Plan<String>> {
         ready,
         detail,
     });
-    let baseline = option::of((any::<bool>(), vec(probe, 0..3)))
-        .prop_map(|it| it.map(|(running, probes)| Baseline { running, probes }));
+    let baseline = option::of((any::<[bool; 2]>(), vec(probe, 0..3))).prop_map(|it| {
+        it.map(|([running, restarting], probes)| Baseline { running, probes, restarting })
+    });
     let gate = (any::<[u64; 4]>(), any::<u32>(), baseline, option::of(".{0,8}")).prop_map(
         |([interval, patience, deadline, window], streak, baseline, version)| GatePolicy {
             interval,

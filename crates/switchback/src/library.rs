@@ -66,7 +66,7 @@ impl Service {
         let deployment = only(&config, Some(name))?.clone();
         let store = Store::open(&state.into(), Mode::CreateParents)?;
         install_crypto_provider();
-        let registry = Client::new(Credentials::from_environment())?;
+        let registry = Client::new(Credentials::from_environment());
         Ok(Self { deployment, store, registry, interrupt: Interrupt::never() })
     }
 

@@ -119,10 +119,10 @@ fn a_one_shot_is_healthy_when_it_has_ended_with_0() {
 
 #[test]
 fn the_way_back_is_held_to_what_was_before_and_no_more() {
-    let ill = Baseline { running: true, probes: seen(false).probes };
+    let ill = Baseline { running: true, probes: seen(false).probes, restarting: false };
     let policy = GatePolicy { baseline: Some(ill), ..POLICY };
     assert_eq!(judge(&policy, Judged::Old, |_| Some(seen(false))).1, Verdict::Healthy);
-    let well = Baseline { running: true, probes: seen(true).probes };
+    let well = Baseline { running: true, probes: seen(true).probes, restarting: false };
     let policy = GatePolicy { baseline: Some(well), ..POLICY };
     assert!(matches!(judge(&policy, Judged::Old, |_| Some(seen(false))).1, Verdict::Unhealthy(_)));
 }
@@ -132,4 +132,57 @@ fn commits_are_compared_by_a_prefix_of_seven() {
     assert!(same_version("0123456789abcdef", "0123456"));
     assert!(!same_version("0123456789abcdef", "012345"));
     assert!(!same_version("1.2.3", "1.2"));
+}
+
+#[test]
+fn an_engine_that_does_not_answer_says_nothing_about_the_version() {
+    let why = "connection refused".to_owned();
+    let blind = Seen { blind: Some(Blind::Unreachable { why: why.clone() }), ..Seen::default() };
+    let (at, verdict) = judge(&POLICY, Judged::New, |_| Some(blind.clone()));
+    assert_eq!(at, 70_000);
+    assert_eq!(verdict, Verdict::Unhealthy(Cause::Unobserved { why }));
+    let stopped = Expectation { stopped: true, ..Expectation::default() };
+    let policy = GatePolicy { expect: stopped, ..POLICY };
+    assert_eq!(judge(&policy, Judged::New, |_| Some(blind.clone())).1, verdict);
+}
+
+#[test]
+fn after_an_engine_has_been_away_the_proof_begins_anew() {
+    let away = |from: Millis, pid| {
+        move |at: Millis| {
+            let why = "connection refused".to_owned();
+            let blind = (from..from + 3_000).contains(&at).then_some(Blind::Unreachable { why });
+            let pid = if at < from { 42 } else { pid };
+            Some(Seen { pid, blind, ..seen(true) })
+        }
+    };
+    assert_eq!(judge(&POLICY, Judged::New, away(5_000, 43)), (19_000, Verdict::Healthy));
+    // What it left broken is not the release's fault: nothing that is remembered.
+    let broken = |at: Millis| {
+        away(5_000, 43)(at).map(|it| Seen { exited: (at >= 8_000).then_some(137), ..it })
+    };
+    let (_, verdict) = judge(&POLICY, Judged::New, broken);
+    let Verdict::Unhealthy(cause) = verdict else { panic!("{verdict:?}") };
+    assert!(!cause.is_verdict(), "{cause:?}");
+}
+
+#[test]
+fn a_container_that_somebody_took_away_is_not_waited_for() {
+    let gone = |at| {
+        let blind = (at >= 3_000).then_some(Blind::Gone);
+        Some(Seen { blind, ..seen(true) })
+    };
+    assert_eq!(judge(&POLICY, Judged::New, gone), (4_000, Verdict::Unhealthy(Cause::Vanished)));
+}
+
+#[test]
+fn an_old_version_that_kept_restarting_need_not_stay_up() {
+    let looping = |at: Millis| {
+        let restarts = u32::try_from(at / 1_000).unwrap();
+        Some(Seen { restarts, pid: restarts, running: at.is_multiple_of(1_000), ..seen(false) })
+    };
+    let before = Baseline { running: true, restarting: true, ..Baseline::default() };
+    let policy = GatePolicy { baseline: Some(before), ..POLICY };
+    assert_eq!(judge(&policy, Judged::Old, looping), (1_000, Verdict::Healthy));
+    assert!(matches!(judge(&policy, Judged::New, looping).1, Verdict::Unhealthy(_)));
 }

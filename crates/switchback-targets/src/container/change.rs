@@ -60,6 +60,8 @@ pub enum Change {
     },
     /// Runs the person's backup command in the old container.
     BackUpData {
+        /// The operation, where the way back notes that the data has to come back.
+        operation: String,
         /// The container, by id.
         container: String,
         /// What to run.
@@ -114,6 +116,12 @@ pub enum Change {
     HandOverData {
         /// The data and its snapshot.
         data: DataSet,
+    },
+    /// The same where the data was backed up by a command: taken back, it is noted that the data
+    /// has to come back as soon as the old version runs.
+    HandOverBackup {
+        /// The operation that backed it up.
+        operation: String,
     },
     /// Starts a container.
     StartContainer {
@@ -252,6 +260,7 @@ impl Change {
             Self::StartContainer { .. } => 120 * SECOND,
             Self::KeepImage { .. }
             | Self::CopyAccounts { .. }
+            | Self::HandOverBackup { .. }
             | Self::SetRestartPolicy { .. }
             | Self::Rename { .. }
             | Self::PauseContainer { .. }
@@ -293,7 +302,9 @@ impl fmt::Display for Change {
             }
             Self::Rename { from, to, .. } => write!(f, "Renaming {from} to {to}"),
             Self::RestoreData { .. } => f.write_str("Restoring data"),
-            Self::HandOverData { .. } => f.write_str("Handing over data"),
+            Self::HandOverData { .. } | Self::HandOverBackup { .. } => {
+                f.write_str("Handing over data")
+            }
             Self::StartContainer { name, .. } => write!(f, "Starting service {name}"),
             Self::PauseContainer { name, .. } => write!(f, "Pausing service {name}"),
             Self::MoveTag { reference, .. } => write!(f, "Tagging {reference}"),

@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use switchback_core::{HealthGate, ProbeSeen, Seen};
+use switchback_core::{Blind, HealthGate, ProbeSeen, Seen};
 
 use super::settings::{HealthSettings, ProbeSettings};
 use crate::{
@@ -60,16 +61,13 @@ impl HealthGate for ContainerGate {
     async fn probe(&self) -> Seen {
         match self.engine.container(&self.name).await {
             Ok(Some(inspect)) => self.look(&inspect).await,
-            Ok(None) => Seen { probes: vec![wrong("container", "it is gone")], ..Seen::default() },
+            Ok(None) => Seen { blind: Some(Blind::Gone), ..Seen::default() },
             Err(error) => {
-                Seen { probes: vec![wrong("container", &error.to_string())], ..Seen::default() }
+                let why = error.to_string();
+                Seen { blind: Some(Blind::Unreachable { why }), ..Seen::default() }
             }
         }
     }
-}
-
-fn wrong(probe: &str, detail: &str) -> ProbeSeen {
-    ProbeSeen { probe: probe.to_owned(), ready: false, detail: detail.to_owned() }
 }
 
 /// What the engine says of a container's process.
@@ -95,7 +93,21 @@ pub fn process(inspect: &Value) -> Seen {
         out_of_memory: is("OOMKilled"),
         probes: Vec::new(),
         version: None,
+        blind: None,
     }
+}
+
+/// How long after a start by itself a container counts as one that keeps restarting. The engine
+/// waits a minute at most between two tries, so one that lives for less than ten crashes often.
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether a container ended by itself and was started again by the engine shortly before `now`.
+pub fn keeps_restarting(inspect: &Value, now: Timestamp) -> bool {
+    let state = &inspect["State"];
+    let again = inspect["RestartCount"].as_u64().unwrap_or(0) > 0;
+    let since = state["StartedAt"].as_str().and_then(|it| it.parse::<Timestamp>().ok());
+    let is_young = since.is_some_and(|it| now.duration_since(it) < SETTLED_AFTER);
+    state["Restarting"] == json!(true) || (again && is_young)
 }
 
 impl ContainerGate {
@@ -236,6 +248,10 @@ mod tests {
         assert_eq!(process(&inspect("exited", 3, "always")).exited, None);
         assert_eq!(process(&inspect("restarting", 3, "on-failure")).exited, None);
         assert_eq!(process(&inspect("exited", 0, "on-failure")).exited, Some(0));
+        let now = |text: &str| text.parse::<Timestamp>().unwrap();
+        let twice = inspect("running", 0, "always");
+        assert!(keeps_restarting(&twice, now("2026-01-01T00:01:00Z")));
+        assert!(!keeps_restarting(&twice, now("2026-01-01T00:10:00Z")));
         let running = process(&inspect("running", 0, "no"));
         assert_eq!((running.running, running.pid, running.restarts), (true, 7, 2));
     }

@@ -62,7 +62,8 @@ pub async fn http(client: &HttpClient, probe: HttpProbe<'_>, timeout: Duration) 
 async fn look(client: &HttpClient, probe: HttpProbe<'_>) -> Result<Looked, String> {
     let url = Url::parse(probe.url)
         .map_err(|error| format!("the probe's address cannot be used: {error}"))?;
-    let request = client.for_url(&url).get(url).headers(headers(probe.headers)?);
+    let client = client.for_url(&url).map_err(|error| error.to_string())?;
+    let request = client.get(url).headers(headers(probe.headers)?);
     let mut response = request.send().await.map_err(|error| cause::in_words(&error))?;
     let status = response.status();
     if !is_accepted(status, probe.status) {

@@ -40,7 +40,7 @@ impl Default for Asks {
 
 impl Asks {
     async fn look(&self, url: &str) -> Looked {
-        let client = HttpClient::new().expect("a client");
+        let client = HttpClient::default();
         let probe = HttpProbe {
             url,
             headers: &self.headers,

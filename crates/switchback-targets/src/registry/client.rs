@@ -49,19 +49,19 @@ pub(super) enum Part<'a> {
 
 impl Client {
     /// A client that logs in with `credentials` where a registry refuses to answer nobody.
-    pub fn new(credentials: Credentials) -> Result<Self, RegistryError> {
+    pub fn new(credentials: Credentials) -> Self {
         Self::with_limits(credentials, Limits::default())
     }
 
     /// The same with other bounds than usual.
-    pub fn with_limits(credentials: Credentials, limits: Limits) -> Result<Self, RegistryError> {
-        Ok(Self {
-            transport: Transport::new(limits)?,
+    pub fn with_limits(credentials: Credentials, limits: Limits) -> Self {
+        Self {
+            transport: Transport::new(limits),
             credentials,
             doors: Mutex::default(),
             challenges: Mutex::default(),
             knocks: Mutex::default(),
-        })
+        }
     }
 
     /// The digest that the reference points to now: one HEAD, plus what logging in takes once for

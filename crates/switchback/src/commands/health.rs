@@ -14,7 +14,7 @@ use crate::{
     display::result as text,
     error::CommandError,
     exit_code::ExitCode,
-    operate::{Answer, connect::connect, execute, health, look::Scope, prepare},
+    operate::{Answer, connect::connect, execute, health, look::Scope},
 };
 
 /// How many deployments are probed at once.
@@ -27,7 +27,7 @@ pub(super) async fn health(context: &Context, args: HealthArgs) -> Answer<ExitCo
         [name] => vec![only(&config, Some(name))?],
         names => chosen(&config, names)?,
     };
-    let client = prepare::http_client()?;
+    let client = HttpClient::default();
     let results = if args.gate {
         gates(context, &deployments, &client).await?
     } else {

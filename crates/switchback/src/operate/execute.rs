@@ -192,7 +192,7 @@ async fn run(
     let setup = setup(around, connected, prepared, lease, login, reporter.clone());
     let is_cloned = connected.settings.run.is_none();
     let driver = ContainerDriver::new(setup).with_plan(planned, &prepared.observed, is_cloned);
-    let mut gate = prepare::gate(connected)?;
+    let mut gate = prepare::gate(connected);
     gate.short_looks = ShortLooks::after_starts();
     let place = (&connected.engine, lease.keeper(), connected.target());
     let mut journal = TwinJournal::new(around.store, operation, Vec::new(), place);

@@ -6,7 +6,7 @@ use switchback_targets::{
     container::{
         change::Change,
         document::TargetState,
-        gate::{ContainerGate, ShortLooks},
+        gate::{ContainerGate, ShortLooks, keeps_restarting},
         goal::{Desired, Goal, IncomingImage},
         hash::HashKey,
         members::Doing,
@@ -68,7 +68,6 @@ pub async fn prepare(
             Goal::Rollback { number, with_data: *with_data }
         }
     };
-    observed.baseline = baseline(connected, &observed).await?;
     let desired = Desired {
         operation: operation.to_owned(),
         now: now(),
@@ -77,6 +76,10 @@ pub async fn prepare(
         key: HashKey::new(around.store.hash_key().as_bytes()),
         accept_loss: request.accept_loss,
     };
+    // A plan that changes nothing has nothing to be measured against.
+    if !matches!(plan(&observed, &desired), Err(PlanError::NothingToDo { .. })) {
+        observed.baseline = baseline(connected, &observed).await?;
+    }
     finish(around, connected, request, observed, desired, reference, warnings)
 }
 
@@ -324,22 +327,18 @@ fn release_to_go_to(
 async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<Baseline>> {
     let Some(target) = observed.target() else { return Ok(None) };
     if target.doing() != Doing::Running {
-        return Ok(Some(Baseline { running: false, probes: Vec::new() }));
+        return Ok(Some(Baseline::default()));
     }
     let limit = std::time::Duration::from_millis(connected.settings.health.timeout_ms + 1_000);
-    let gate = gate(connected)?;
+    let gate = gate(connected);
     let seen = tokio::time::timeout(limit, gate.probe()).await.unwrap_or_default();
-    Ok(Some(Baseline { running: seen.running, probes: seen.probes }))
+    let restarting = keeps_restarting(&target.inspect, jiff::Timestamp::now());
+    Ok(Some(Baseline { running: seen.running, probes: seen.probes, restarting }))
 }
 
 /// The gate of a deployment.
-pub fn gate(connected: &Connected) -> Answer<ContainerGate> {
-    Ok(gate_with(connected, http_client()?))
-}
-
-/// What probes ask over HTTP with; one serves any number of gates.
-pub fn http_client() -> Answer<HttpClient> {
-    HttpClient::new().map_err(|it| CommandError::new("internal", it.to_string()))
+pub fn gate(connected: &Connected) -> ContainerGate {
+    gate_with(connected, HttpClient::default())
 }
 
 /// The gate of a deployment, with an HTTP client that others use too.

@@ -238,7 +238,7 @@ async fn run(
         reporter: reporter.clone(),
         now,
     });
-    let mut gate = prepare::gate(connected)?;
+    let mut gate = prepare::gate(connected);
     gate.short_looks = ShortLooks::after_starts();
     let place = (&connected.engine, lease.keeper(), connected.target());
     let records = interrupted.records.clone();

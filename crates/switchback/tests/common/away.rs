@@ -36,6 +36,13 @@ impl World {
         self.images_of(&format!("switchback-keep/{}", self.name))
     }
 
+    /// Operations whose data is kept with the target.
+    pub(crate) fn kept_snapshots(&self) -> Vec<String> {
+        let folder = format!("/switchback/snapshots/{}", self.name);
+        let listed = self.docker(&["exec", "switchback-anchor", "/keeper", "list", &folder]);
+        listed.lines().map(str::to_owned).collect()
+    }
+
     fn images_of(&self, repository: &str) -> Vec<String> {
         let listed = self.docker(&["images", "--format", "{{.Repository}}:{{.Tag}}", repository]);
         let mut found: Vec<String> = listed.lines().map(str::to_owned).collect();

@@ -12,6 +12,7 @@ mod bad_store;
 mod checking;
 mod failing;
 mod fidelity;
+mod hooks;
 mod interrupting;
 mod killing;
 mod operators;

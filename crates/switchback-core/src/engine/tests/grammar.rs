@@ -33,6 +33,8 @@ fn causes() -> Vec<Cause> {
         Cause::Restarted { seen },
         Cause::JournalLost { error: "no space left".to_owned() },
         Cause::Requested,
+        Cause::Vanished,
+        Cause::Unobserved { why: "connection refused".to_owned() },
     ]
 }
 

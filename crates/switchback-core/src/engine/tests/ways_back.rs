@@ -115,7 +115,8 @@ async fn an_old_version_that_does_not_come_back_is_stuck() {
 async fn an_old_version_that_was_ill_is_held_to_no_more() {
     let mut lab = Lab { health: Health::BothAreIll, ..Lab::with(("start", Fault::Fails)) };
     let probe = ProbeSeen { probe: "http".into(), ready: false, detail: "HTTP 500".into() };
-    lab.plan.gate.baseline = Some(Baseline { running: true, probes: vec![probe] });
+    lab.plan.gate.baseline =
+        Some(Baseline { running: true, probes: vec![probe], restarting: false });
     assert_eq!(lab.update().await, Ok(Outcome::RolledBack { cause: broken(3, "start") }));
 }
 

@@ -119,9 +119,8 @@ impl ContainerDriver {
         let mut specification =
             specification.unwrap_or_else(|| Specification::of_running(&member.inspect, around));
         // A parked container has lost its restart policy; what it had is in what it was made from.
-        if let Some((old, _)) = self.predecessors.values().find(|(old, _)| old.id() == member.id())
-        {
-            specification.body["HostConfig"]["RestartPolicy"] = old.restart_policy().clone();
+        if let Some(policy) = self.policies.get(member.id()) {
+            specification.body["HostConfig"]["RestartPolicy"] = policy.clone();
         }
         Ok(KeptRelease {
             release: release.clone(),

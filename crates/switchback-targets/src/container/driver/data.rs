@@ -17,6 +17,9 @@ use crate::{
 /// Says beside what was set aside that the restore after it is complete.
 const RESTORED_FILE: &str = "restored.json";
 
+/// Says that the person's restore command has still to run.
+const WANTED_FILE: &str = "restore-wanted.json";
+
 impl ContainerDriver {
     fn folder(&self, operation: &str) -> String {
         keeper::snapshot_folder(&self.setup.target, operation)
@@ -61,7 +64,7 @@ impl ContainerDriver {
     /// beside it. Where the new version is known never to have run, nothing was written: the data
     /// stays, because the old version may have run again since the snapshot was taken.
     pub(super) async fn take_data_back(&self, data: &DataSet) -> Result<(), TargetError> {
-        if self.has_run.lock().is_ok_and(|it| *it == Some(false)) {
+        if self.has_never_run() {
             return Ok(());
         }
         // Another controller's transaction is taken back from its plan alone. Without a snapshot it
@@ -72,6 +75,39 @@ impl ContainerDriver {
         }
         let aside = format!("{}-failed", data.snapshot);
         self.restore_once(data, &data.snapshot, &aside).await
+    }
+
+    /// Whether the new version is known never to have run. Unknown is not never.
+    fn has_never_run(&self) -> bool {
+        self.has_run.lock().is_ok_and(|it| *it == Some(false))
+    }
+
+    /// The way back of a handing over after a backup by command. The command that brings the data
+    /// back needs the old version running, which comes later; so that it is wanted is written down
+    /// with the target, where a crash or another store cannot lose it.
+    pub(super) async fn want_backup(&self, operation: &str) -> Result<(), TargetError> {
+        if self.has_never_run() {
+            return Ok(());
+        }
+        let mark = format!("{}/{WANTED_FILE}", self.folder(operation));
+        let marked = programs::put(self.engine(), &self.setup.keeper, &mark, b"{}".to_vec()).await;
+        marked.map_err(|it| TargetError::failed(it.code(), "note the restore", it.to_string()))
+    }
+
+    /// The way back of a backup by command: where it is wanted, the restore, once.
+    pub(super) async fn restore_backup(
+        &self,
+        operation: &str,
+        container: &str,
+        restore: &[String],
+    ) -> Result<(), TargetError> {
+        let failed = |it: EngineError| it.into_target("undo_failed", "look for a wanted restore");
+        let mark = format!("{}/{WANTED_FILE}", self.folder(operation));
+        if self.engine().read_file(keeper::ANCHOR, &mark).await.map_err(failed)?.is_none() {
+            return Ok(());
+        }
+        self.run_hook(container, restore, "restore data").await?;
+        self.remove_snapshot(operation).await
     }
 
     /// The way back of a restore: what stood there before it. A restore that died before it had

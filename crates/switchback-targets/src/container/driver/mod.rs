@@ -69,6 +69,8 @@ pub struct ContainerDriver {
     specifications: HashMap<String, Specification>,
     /// What each of them replaces, by temporary name; whether it is made as its predecessor ran.
     predecessors: HashMap<String, (Member, bool)>,
+    /// The restart policies of what is parked, by container id: parking takes them away.
+    policies: HashMap<String, Value>,
     /// Ids of containers that this transaction made, by temporary name.
     created: Mutex<HashMap<String, String>>,
     evidence: Mutex<Option<Evidence>>,
@@ -94,6 +96,7 @@ impl ContainerDriver {
             setup,
             specifications: HashMap::new(),
             predecessors: HashMap::new(),
+            policies: HashMap::new(),
             created: Mutex::default(),
             evidence: Mutex::default(),
             has_run: Mutex::default(),
@@ -106,6 +109,8 @@ impl ContainerDriver {
     pub fn with_plan(mut self, planned: &Planned, at: &Observed, is_cloned: bool) -> Self {
         self.specifications.clone_from(&planned.specifications);
         for (index, member) in at.members.iter().enumerate() {
+            let policy = member.restart_policy().clone();
+            let _new = self.policies.insert(member.id().to_owned(), policy);
             let change = planned.plan.stage.iter().find_map(|step| match &step.change {
                 Change::CreateContainer { name, final_name, .. } if final_name == member.name() => {
                     Some(name.clone())
@@ -210,6 +215,7 @@ impl Driver for ContainerDriver {
             | C::TakeSnapshot { .. }
             | C::RestoreData { .. }
             | C::HandOverData { .. }
+            | C::HandOverBackup { .. }
             | C::RemoveSnapshot { .. } => Ok(Before::Absent),
         }
     }
@@ -235,7 +241,7 @@ impl Driver for ContainerDriver {
             C::Rename { subject, from, to } => self.rename(subject, from, to).await?,
             C::RestoreData { data, aside } => self.restore(data, &data.snapshot, aside).await?,
             // Nothing is done: from this record on the new version may write.
-            C::HandOverData { .. } => {}
+            C::HandOverData { .. } | C::HandOverBackup { .. } => {}
             C::StartContainer { subject, name } => self.start(subject, name).await?,
             C::PauseContainer { subject, name } => self.pause(subject, name, true).await?,
             C::RecordRelease { commit } => self.record(commit).await?,
@@ -250,9 +256,10 @@ impl Driver for ContainerDriver {
         match change {
             C::CreateContainer { name, .. } => self.settle_create(name, patience).await,
             C::StopContainer { id, name, .. } => self.settle_stop(id, name, patience).await,
-            C::TakeSnapshot { .. } | C::RestoreData { .. } | C::HandOverData { .. } => {
-                self.settle_programs().await
-            }
+            C::TakeSnapshot { .. }
+            | C::RestoreData { .. }
+            | C::HandOverData { .. }
+            | C::HandOverBackup { .. } => self.settle_programs().await,
             // These the engine does at once under the container's own lock, or their undo removes
             // by force what they were done to.
             C::PullImage { .. }
@@ -275,7 +282,7 @@ impl Driver for ContainerDriver {
         &self,
         change: &Change,
         before: &Before,
-        receipt: Option<&Receipt>,
+        _receipt: Option<&Receipt>,
     ) -> Result<(), TargetError> {
         use Change as C;
         match change {
@@ -284,10 +291,10 @@ impl Driver for ContainerDriver {
             }
             C::MoveTag { reference, .. } => self.move_tag_back(reference, before).await,
             C::CreateContainer { name, .. } => self.remove_created(name).await,
-            // A backup that did not finish is none.
-            C::BackUpData { container, restore, .. } if receipt.is_some() => {
-                self.run_hook(container, restore, "restore data").await
+            C::BackUpData { operation, container, restore, .. } => {
+                self.restore_backup(operation, container, restore).await
             }
+            C::HandOverBackup { operation } => self.want_backup(operation).await,
             C::StopContainer { id, name, was, .. } => self.start_again(id, name, *was).await,
             C::SetRestartPolicy { subject, name, from, .. } => {
                 self.set_policy_back(subject, name, from).await
@@ -300,7 +307,7 @@ impl Driver for ContainerDriver {
             C::RecordRelease { commit } => self.record_back(&commit.operation).await,
             // The accounts went into a container that is removed, or that had them before; a
             // snapshot stays until the old version has passed its gate.
-            C::CopyAccounts { .. } | C::TakeSnapshot { .. } | C::BackUpData { .. } => Ok(()),
+            C::CopyAccounts { .. } | C::TakeSnapshot { .. } => Ok(()),
             C::RemoveContainer { .. } | C::RemoveTag { .. } | C::RemoveSnapshot { .. } => {
                 Err(TargetError::failed("internal", format!("{change}"), "it cannot be taken back"))
             }

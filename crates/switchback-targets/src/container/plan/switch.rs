@@ -86,6 +86,9 @@ impl Planner<'_> {
         if is_touched && self.takes_snapshot() {
             steps.push(Change::HandOverData { data: self.data_set(&self.to.operation) });
         }
+        if steps.iter().any(|it| matches!(it, Change::BackUpData { .. })) {
+            steps.push(Change::HandOverBackup { operation: self.to.operation.clone() });
+        }
         if self.doing() != Doing::Stopped {
             steps.extend(self.starts());
         }
@@ -97,6 +100,7 @@ impl Planner<'_> {
         let target = self.at.target().filter(|it| it.doing() == Doing::Running)?;
         let (backup, restore) = data.backup.as_ref().zip(data.restore.as_ref())?;
         (data.policy == DataPolicy::Command).then(|| Change::BackUpData {
+            operation: self.to.operation.clone(),
             container: target.id().to_owned(),
             command: backup.argv(),
             restore: restore.argv(),

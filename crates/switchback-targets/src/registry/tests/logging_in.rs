@@ -45,7 +45,7 @@ fn logged_in(server: &MockServer, entry: &Value) -> (tempfile::TempDir, PathBuf)
 }
 
 fn client(file: PathBuf) -> Client {
-    Client::new(Credentials::in_file(file)).expect("a client")
+    Client::new(Credentials::in_file(file))
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ fn named(server: &MockServer, image: &str) -> Reference {
 }
 
 fn anonymous() -> Client {
-    Client::new(Credentials::none()).expect("a client")
+    Client::new(Credentials::none())
 }
 
 /// Less patient than usual, where a test waits for it.
@@ -39,7 +39,7 @@ fn impatient(request_ms: u64, question_ms: u64) -> Client {
         question: Duration::from_millis(question_ms),
         ..Limits::default()
     };
-    Client::with_limits(Credentials::none(), limits).expect("a client")
+    Client::with_limits(Credentials::none(), limits)
 }
 
 fn linux(architecture: &str) -> Platform {

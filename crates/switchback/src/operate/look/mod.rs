@@ -46,7 +46,7 @@ impl<'a> Looker<'a> {
     /// Looks with what is known in that store.
     pub(crate) fn new(store: &'a Store) -> Answer<Self> {
         let host = who::Who::of_this_process().host;
-        Ok(Self { store, host, client: prepare::http_client()? })
+        Ok(Self { store, host, client: HttpClient::default() })
     }
 
     /// Looks at deployments, stores what was seen, and returns a row of `status` for each, in their

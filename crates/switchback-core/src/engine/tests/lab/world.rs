@@ -42,7 +42,7 @@ pub(in super::super) fn plan_of(parts: [&[&str]; 4]) -> Plan<String> {
         deadline: 60_000,
         window: 10_000,
         expect: Expectation::default(),
-        baseline: Some(Baseline { running: true, probes: vec![probe] }),
+        baseline: Some(Baseline { running: true, probes: vec![probe], restarting: false }),
     };
     Plan { stage, apply, gate, seal, retire, auto_rollback: true }
 }
