@@ -14,8 +14,8 @@ use crate::common::{
 };
 
 /// Something that answers each request on a socket with this.
-fn fake(world: &World, word: &str, answer: &str) -> String {
-    let path = world.folder.path().join(format!("{word}.sock"));
+fn fake(world: &World, name: &str, answer: &str) -> String {
+    let path = world.folder.path().join(format!("{name}.sock"));
     let listener = UnixListener::bind(&path).expect("a socket");
     let answer = answer.to_owned();
     std::thread::spawn(move || {

@@ -10,8 +10,8 @@ use crate::common::{
 };
 
 /// A service at 1.0.0.
-fn serving(word: &str) -> World {
-    let world = World::new(word);
+fn serving(name: &str) -> World {
+    let world = World::new(name);
     world.publish("1.0.0", &[]);
     world.start_service();
     world

@@ -34,8 +34,8 @@ const COMMANDS: [&[&str]; 9] = [
 ];
 
 /// A service that was updated to 1.1.0, with 1.2.0 to be had.
-fn updated(word: &str) -> World {
-    let world = World::new(word);
+fn updated(name: &str) -> World {
+    let world = World::new(name);
     world.publish("1.0.0", &[]);
     world.start_service();
     world.publish("1.1.0", &[]);
@@ -54,7 +54,7 @@ fn picture(world: &World, folder: &Path) -> (String, Vec<String>, BTreeMap<PathB
     // A reader makes the files of the log too; an empty one says nothing.
     let ending = |it: &Path, ending: &str| it.extension().is_some_and(|it| it == ending);
     let contents = contents.filter(|(path, bytes)| {
-        !ending(path, "db-shm") && !(ending(path, "db-wal") && bytes.is_empty())
+        !ending(path, "db-shm") && (!ending(path, "db-wal") || !bytes.is_empty())
     });
     (container, world.temporary_containers(), contents.collect())
 }
@@ -92,7 +92,8 @@ fn a_damaged_store_is_left_alone_and_rebuilt_by_the_printed_command() {
     let folder = world.state("state");
     let database = folder.join("switchback.db");
     let whole = fs::read(&database).expect("a store");
-    let noise: Vec<u8> = (0..whole.len()).map(|it| (it * 31 % 251) as u8).collect();
+    let noise: Vec<u8> =
+        (0..=u8::MAX).cycle().take(whole.len()).map(|it| it.wrapping_mul(31)).collect();
     let cut = |at: usize| whole[..at.min(whole.len() - 1)].to_vec();
     let mut printed = String::new();
     for content in [Vec::new(), noise, b"notes\n".to_vec(), cut(50), cut(4096), cut(20_000)] {
