@@ -164,13 +164,13 @@ impl Filesystem for Mounted {
         _: i32,
         reply: ReplyCreate,
     ) {
-        let made = self.put(|it| {
+        let created = self.put(|it| {
             let number = it.create(name, mode & !umask);
             self.attributes(it, number)
         });
-        match made {
-            Ok(made) => {
-                reply.created(&TTL, &made, Generation(0), FileHandle(0), FopenFlags::empty());
+        match created {
+            Ok(created) => {
+                reply.created(&TTL, &created, Generation(0), FileHandle(0), FopenFlags::empty());
             }
             Err(error) => reply.error(error),
         }

@@ -20,5 +20,6 @@ mod rollback;
 mod staging;
 mod taking;
 mod taking_over;
+mod unwritable;
 mod updating;
 mod watching;
