@@ -176,9 +176,8 @@ fn a_disk_that_fills_up_during_the_switch_stops_nothing() {
     let proxy = Proxy::start(&socket, world.lab.engine_url(), never);
     let update = run(&world, disk.path(), &proxy.url, &["update", "web", "-y", "-o", "json"]);
     proxy.watch(update.pid());
-    world.until("it stages", || {
-        proxy.requests().iter().any(|it| it.contains("/containers/create?"))
-    });
+    let creates = |line: &String| line.contains("create?name=") && line.contains("-new");
+    world.until("it stages", || proxy.requests().iter().any(creates));
     assert!(disk.path().join("reserve").exists(), "space was set aside");
     let filler = disk.fill();
     let update = update.wait().exits(0).has("/outcome", "committed");
