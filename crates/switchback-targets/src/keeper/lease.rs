@@ -37,6 +37,11 @@ const RENEW_LIMIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// stop and nothing to copy.
 const CHANGE_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// How often, and with what pauses, a name is asked for that is taken by nobody who can be seen: two
+/// seconds, in which an engine under load makes or removes a container of ours (measured: 0.2 s).
+const NAME_TRIES: u32 = 20;
+const NAME_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// The file of the lease's container that the holder renews.
 const BEAT_FILE: &str = "/lease.json";
 
@@ -123,24 +128,11 @@ pub async fn acquire(
     data: &[DataMount],
 ) -> Result<TargetLease, LeaseError> {
     super::ensure(engine).await?;
-    let name = lease_name(target);
     let binds: Vec<String> = data.iter().map(|it| format!("{}:{}", it.source, it.inside)).collect();
     let labels = json!({ HOLDER_LABEL: serde_json::to_string(&holder).unwrap_or_default() });
     let body = body("lease", &binds, &labels);
     let asked_at = boot_time();
-    let path = format!("/containers/create?name={}", crate::engine_api::encode(&name));
-    let asked = in_time(CHANGE_LIMIT, "take the lease", engine.post(&path, Some(&body))).await;
-    let made = match asked {
-        Ok(made) => made,
-        Err(EngineError::Refused { status: 409, message }) => {
-            let held = look(engine, target).await?;
-            let refused = EngineError::Refused { status: 409, message };
-            return Err(
-                held.map_or(LeaseError::Engine(refused), |it| LeaseError::Held(Box::new(it)))
-            );
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let made = make(engine, target, &body).await?;
     let id = made["Id"].as_str().unwrap_or_default().to_owned();
     let state = LeaseState {
         expires_at: AtomicU64::new(asked_at + TERM),
@@ -154,6 +146,29 @@ pub async fn acquire(
         return Err(error.into());
     }
     Ok(lease)
+}
+
+/// Makes the container whose name is the lease, or says who has it. An engine reserves a name a
+/// moment before the container can be seen, and for a moment after it was removed: then nobody can
+/// be named yet, and it is asked again.
+async fn make(engine: &EngineClient, target: &str, body: &Value) -> Result<Value, LeaseError> {
+    let name = crate::engine_api::encode(&lease_name(target));
+    let path = format!("/containers/create?name={name}");
+    let mut tries = NAME_TRIES;
+    loop {
+        tries -= 1;
+        let asked = in_time(CHANGE_LIMIT, "take the lease", engine.post(&path, Some(body))).await;
+        match asked {
+            Err(refused @ EngineError::Refused { status: 409, .. }) => {
+                match look(engine, target).await? {
+                    Some(held) => return Err(LeaseError::Held(Box::new(held))),
+                    None if tries == 0 => return Err(refused.into()),
+                    None => tokio::time::sleep(NAME_PAUSE).await,
+                }
+            }
+            asked => return Ok(asked?),
+        }
+    }
 }
 
 /// Who holds the lease on a target, if anybody does.

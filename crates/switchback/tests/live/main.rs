@@ -6,6 +6,9 @@
 mod common;
 
 mod acceptance;
+mod bad_engine;
+mod bad_input;
+mod bad_store;
 mod checking;
 mod deciding;
 mod failing;
@@ -20,4 +23,6 @@ mod rollback;
 mod staging;
 mod taking;
 mod taking_over;
+mod unwritable;
 mod updating;
+mod watching;
