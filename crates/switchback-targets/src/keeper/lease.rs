@@ -37,10 +37,10 @@ const RENEW_LIMIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// stop and nothing to copy.
 const CHANGE_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// How often, and with what pauses, a name is asked for that is taken by nobody who can be seen: two
-/// seconds, in which an engine under load makes or removes a container of ours (measured: 0.2 s).
-const NAME_TRIES: u32 = 20;
-const NAME_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+/// An engine gives a name before it shows the container that has it: in milliseconds, under load in
+/// seconds.
+const UNSEEN_LIMIT_MS: Millis = 15_000;
+const UNSEEN_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// The file of the lease's container that the holder renews.
 const BEAT_FILE: &str = "/lease.json";
@@ -131,8 +131,8 @@ pub async fn acquire(
     let binds: Vec<String> = data.iter().map(|it| format!("{}:{}", it.source, it.inside)).collect();
     let labels = json!({ HOLDER_LABEL: serde_json::to_string(&holder).unwrap_or_default() });
     let body = body("lease", &binds, &labels);
-    let asked_at = boot_time();
-    let made = make(engine, target, &body).await?;
+    let path = format!("/containers/create?name={}", crate::engine_api::encode(&name));
+    let (asked_at, made) = create(engine, target, &path, &body).await?;
     let id = made["Id"].as_str().unwrap_or_default().to_owned();
     let state = LeaseState {
         expires_at: AtomicU64::new(asked_at + TERM),
@@ -148,26 +148,30 @@ pub async fn acquire(
     Ok(lease)
 }
 
-/// Makes the container whose name is the lease, or says who has it. An engine reserves a name a
-/// moment before the container can be seen, and for a moment after it was removed: then nobody can
-/// be named yet, and it is asked again.
-async fn make(engine: &EngineClient, target: &str, body: &Value) -> Result<Value, LeaseError> {
-    let name = crate::engine_api::encode(&lease_name(target));
-    let path = format!("/containers/create?name={name}");
-    let mut tries = NAME_TRIES;
+/// Asks for the container, and says when. A name that is taken while nobody is seen to have it belongs
+/// to a container that is about to appear, or has just gone: both are soon over.
+async fn create(
+    engine: &EngineClient,
+    target: &str,
+    path: &str,
+    body: &Value,
+) -> Result<(Millis, Value), LeaseError> {
+    let begun = boot_time();
     loop {
-        tries -= 1;
-        let asked = in_time(CHANGE_LIMIT, "take the lease", engine.post(&path, Some(body))).await;
-        match asked {
-            Err(refused @ EngineError::Refused { status: 409, .. }) => {
-                match look(engine, target).await? {
-                    Some(held) => return Err(LeaseError::Held(Box::new(held))),
-                    None if tries == 0 => return Err(refused.into()),
-                    None => tokio::time::sleep(NAME_PAUSE).await,
-                }
-            }
-            asked => return Ok(asked?),
+        let asked_at = boot_time();
+        let asked = in_time(CHANGE_LIMIT, "take the lease", engine.post(path, Some(body))).await;
+        let refused = match asked {
+            Ok(made) => return Ok((asked_at, made)),
+            Err(refused @ EngineError::Refused { status: 409, .. }) => refused,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(held) = look(engine, target).await? {
+            return Err(LeaseError::Held(Box::new(held)));
         }
+        if boot_time().saturating_sub(begun) > UNSEEN_LIMIT_MS {
+            return Err(refused.into());
+        }
+        tokio::time::sleep(UNSEEN_PAUSE).await;
     }
 }
 
