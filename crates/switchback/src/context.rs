@@ -56,6 +56,23 @@ impl Busy {
     }
 }
 
+/// Says that nothing is under way for as long as it is kept: a person is being asked.
+#[derive(Debug)]
+pub struct Asking(bool);
+
+impl Asking {
+    /// From now on a first signal ends the program.
+    pub fn begin() -> Self {
+        Self(BUSY.swap(false, Ordering::SeqCst))
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        BUSY.store(self.0, Ordering::SeqCst);
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         BUSY.store(false, Ordering::SeqCst);

@@ -28,6 +28,18 @@ impl std::fmt::Debug for Member {
     }
 }
 
+/// What `--stop-timeout -1` gets instead of for ever, in seconds: no wait here is without an end, and
+/// what does not end within an hour will not.
+const STOP_WITHOUT_END_S: u64 = 3_600;
+
+/// How long a stop of the container may take, in seconds: its own time-out, or the engine's ten.
+pub(crate) fn stop_timeout_s(inspect: &Value) -> u64 {
+    match inspect["Config"]["StopTimeout"].as_i64() {
+        Some(seconds) => u64::try_from(seconds).unwrap_or(STOP_WITHOUT_END_S),
+        None => 10,
+    }
+}
+
 /// What a container is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doing {
@@ -77,7 +89,7 @@ impl Member {
 
     /// How long a stop may take, in seconds: its own time-out, or the engine's ten.
     pub fn stop_timeout_s(&self) -> u64 {
-        self.inspect["Config"]["StopTimeout"].as_u64().unwrap_or(10)
+        stop_timeout_s(&self.inspect)
     }
 
     /// What it is doing.

@@ -2,7 +2,7 @@
 
 use crate::{
     confirm::{self, How, Refusal, Situation},
-    context::Context,
+    context::{Asking, Context},
     error::CommandError,
     operate::Answer,
 };
@@ -22,6 +22,7 @@ pub(super) fn agree(context: &Context, facts: &[String], question: &str) -> Answ
             for fact in facts {
                 context.printer.before_question(fact);
             }
+            let _asking = Asking::begin();
             match tokio::task::block_in_place(|| confirm::ask_on_terminal(question)) {
                 Ok(confirm::Answer::Yes) => return Ok(()),
                 Ok(confirm::Answer::No) | Err(_) => Refusal::Declined,
@@ -34,7 +35,11 @@ pub(super) fn agree(context: &Context, facts: &[String], question: &str) -> Answ
 /// The result of a change that did not come about.
 pub(super) fn failed(deployment: &str, action: &str, error: &CommandError) -> serde_json::Value {
     use crate::{exit_code::ExitCode, operate::result::without_transaction};
-    let outcome = if error.exit_code() == ExitCode::Refused { "refused" } else { "failed" };
+    let outcome = match error.exit_code() {
+        ExitCode::Refused => "refused",
+        ExitCode::Stuck => "stuck",
+        _ => "failed",
+    };
     without_transaction(deployment, action, outcome, Some(error))
 }
 

@@ -121,10 +121,13 @@ async fn cleared(
         let connected = &target.connected;
         let request = Request { lock_timeout_ms: context.lock_timeout_ms()?, ..Request::default() };
         let kept = connected.kept().await?;
-        let kept = drive::settled(around, connected, &request, kept, follower, false).await?;
+        let _settled = drive::settled(around, connected, &request, kept, follower, false).await?;
         let lease = lease(around, connected, &request, &id(), &[]).await?;
         let renewing = lease.keep_renewing();
         let work = async {
+            // Somebody may have updated it while the lease was waited for.
+            let kept = connected.kept().await?;
+            connect::refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
             for sized in garbage(around.store, connected, &kept).await? {
                 clear::remove(connected, lease.keeper(), &sized.thing).await?;
                 removed.push(sized);

@@ -7,7 +7,7 @@ use crate::{
     cli::{PlanArgs, RecoverArgs, RollbackArgs, TargetArgs, UpdateArgs},
     config::{Deployment, Updates},
     confirm::{self, How, Situation},
-    context::{Busy, Context, chosen, only, signal_exit_code},
+    context::{Asking, Busy, Context, chosen, only, signal_exit_code},
     display::{result as text, warning},
     error::CommandError,
     exit_code::ExitCode,
@@ -203,6 +203,7 @@ fn ask(context: &Context, action: &str, document: &Value) -> Answer<()> {
         How::Refuse(refusal) => refusal,
         How::Ask => {
             let question = warning::question(action, document);
+            let _asking = Asking::begin();
             let answer = tokio::task::block_in_place(|| confirm::ask_on_terminal(&question));
             match answer {
                 Ok(confirm::Answer::Yes) => return Ok(()),
@@ -217,6 +218,7 @@ fn ask(context: &Context, action: &str, document: &Value) -> Answer<()> {
 fn failed(deployment: &str, action: &str, error: &CommandError) -> Value {
     let outcome = match error.exit_code() {
         ExitCode::Refused => "refused",
+        ExitCode::Stuck => "stuck",
         _ => "failed",
     };
     without_transaction(deployment, action, outcome, Some(error))

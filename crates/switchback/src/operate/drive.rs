@@ -56,8 +56,7 @@ pub(crate) async fn drive(
     let document = super::plan_document::document(&connected, &prepared);
     confirm(&document)?;
     let ended = Box::pin(execute(around, &connected, request, &prepared)).await?;
-    let warnings = strings(&document["warnings"]);
-    let document = conclude(around, &connected, action, "manual", &ended, follow, warnings).await;
+    let document = conclude(around, &connected, action, "manual", &ended, follow, &document).await;
     noted(after(around, &connected, &ended).await);
     Ok(document)
 }
@@ -84,6 +83,16 @@ pub(crate) async fn settled(
     waits: bool,
 ) -> Answer<Kept> {
     let Some(interrupted) = recover::find(around, connected, &kept).await? else { return Ok(kept) };
+    if interrupted.is_stuck() {
+        let name = &connected.name;
+        let message = format!(
+            "operation {} of {name} is stuck, and a person must look before anything else is done",
+            interrupted.operation
+        );
+        return Err(CommandError::new("undo_failed", message).hint(format!(
+            "switchback recover {name}   (goes back; or keep what runs: switchback recover {name} --accept-current)"
+        )));
+    }
     if !waits {
         recover::refuse_busy(around, &interrupted)?;
     }
@@ -113,7 +122,7 @@ async fn finish_first(
         return Ok(());
     };
     let result =
-        conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new()).await;
+        conclude(around, connected, "recover", "recovery", &ended, follow, &Value::Null).await;
     noted(after(around, connected, &ended).await);
     match &ended.outcome {
         Ok(Outcome::Stuck { .. }) => {
@@ -150,7 +159,7 @@ pub(crate) async fn recover_one(
         return Ok(None);
     };
     let document =
-        conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new()).await;
+        conclude(around, &connected, "recover", "recovery", &ended, follow, &Value::Null).await;
     noted(after(around, &connected, &ended).await);
     Ok(Some(document))
 }
@@ -203,11 +212,13 @@ async fn conclude(
     trigger: &str,
     ended: &Ended,
     follow: &dyn Follow,
-    warnings: Vec<String>,
+    plan: &Value,
 ) -> Value {
     let finished_at = now();
     let killed = ended.killed.iter().map(|it| it.after(&connected.settings));
-    let warnings = warnings.into_iter().chain(killed).collect();
+    let warnings = strings(&plan["warnings"]).into_iter().chain(killed).collect();
+    let changes = plan["changes"].as_array().into_iter().flatten();
+    let paths = changes.filter_map(|it| it["path"].as_str().filter(|it| *it != "image"));
     let facts = Facts {
         operation: &ended.operation,
         deployment: &connected.name,
@@ -218,6 +229,7 @@ async fn conclude(
         evidence: ended.evidence.as_ref(),
         span: (ended.started_at, finished_at),
         downtime_ms: follow.downtime().total(finished_at),
+        specified: paths.map(str::to_owned).collect(),
         warnings,
         url: url_now(connected).await,
     };

@@ -6,11 +6,13 @@ use switchback_targets::{
     keeper::{self, programs},
 };
 
+use crate::error::CommandError;
+
 use super::{
     Answer, Request, Surroundings,
     adopt::write_down,
     clear::{self, Sized, told},
-    connect::{Connected, Kept},
+    connect::{Connected, Kept, refuse_strangers},
     execute::{id, lease, owner},
     garbage::{everything, unneeded},
     now,
@@ -76,21 +78,31 @@ pub(crate) async fn forget(
     purges: bool,
 ) -> Answer<Value> {
     let (operation, started_at) = (id(), now());
-    let mut has_left = false;
+    let (mut has_left, mut things) = (false, leaving.things.as_slice());
+    let found;
     if leaving.has_record || (purges && !leaving.things.is_empty()) {
         let lease = lease(around, connected, request, &operation, &[]).await?;
         let renewing = lease.keep_renewing();
-        let removed = remove(connected, lease.keeper(), leaving, purges).await;
+        let removed = async {
+            // While the lease was waited for, or a person was asked, somebody may have taken it over.
+            let kept = connected.kept().await?;
+            refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
+            let leaving = survey(around, connected, &kept).await?;
+            remove(connected, lease.keeper(), &leaving, purges).await?;
+            Ok::<_, CommandError>(leaving)
+        }
+        .await;
         drop(renewing);
         lease.release().await?;
-        removed?;
+        found = removed?;
+        things = &found.things;
         has_left = clear::leave(&connected.engine).await?;
     }
     let mut document = json!({
         "operation": operation, "deployment": connected.name, "action": "forget",
         "trigger": "manual", "outcome": "committed", "success": true, "purged": purges,
-        "removed": if purges { clear::document(&leaving.things) } else { Vec::new() },
-        "left": if purges { Vec::new() } else { clear::document(&leaving.things) },
+        "removed": if purges { clear::document(things) } else { Vec::new() },
+        "left": if purges { Vec::new() } else { clear::document(things) },
     });
     if has_left {
         document["keeper_removed"] = json!(true);

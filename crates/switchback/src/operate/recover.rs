@@ -43,6 +43,13 @@ pub struct Interrupted {
     pub is_unwatched: bool,
 }
 
+impl Interrupted {
+    /// Whether it has ended so that a person must look: no command but `recover` touches it then.
+    pub fn is_stuck(&self) -> bool {
+        matches!(self.records.last(), Some(Record::Closed { outcome: Outcome::Stuck { .. } }))
+    }
+}
+
 /// What to do with what was left half-way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use switchback_core::{Cause, Outcome, Plan, Record, StepId, release::Release};
 use switchback_targets::container::{
-    change::{Change, CommitDraft},
+    change::{Change, CommitDraft, PreviousDraft},
     driver::Evidence,
 };
 
@@ -34,6 +34,8 @@ pub struct Facts<'a> {
     pub span: (u64, u64),
     /// For how long nothing served, in milliseconds.
     pub downtime_ms: u64,
+    /// Which parts of the specification are changed, as far as that is known here.
+    pub specified: Vec<String>,
     /// What a person should know.
     pub warnings: Vec<String>,
     /// Where the service is now.
@@ -74,10 +76,10 @@ pub fn document(facts: &Facts<'_>) -> Value {
         }
         put("new_version", json!(commit.release.version));
         put("new_label", json!(commit.release.label));
-        let change = change(commit);
+        let changes = changes(commit, &facts.specified);
         let (applied, reverted) = match facts.outcome {
-            _ if outcome == "committed" => (vec![change], vec![]),
-            Ok(Outcome::RolledBack { .. }) => (vec![], vec![change]),
+            _ if outcome == "committed" => (changes, vec![]),
+            Ok(Outcome::RolledBack { .. }) => (vec![], changes),
             _ => (vec![], vec![]),
         };
         put("changes_applied", json!(applied));
@@ -123,6 +125,20 @@ fn state(release: &Release) -> Value {
         state["label"] = json!(label);
     }
     state
+}
+
+fn changes(commit: &CommitDraft, specified: &[String]) -> Vec<String> {
+    let is_same = |it: &PreviousDraft| it.release.version == commit.release.version;
+    let is_same_image = commit.previous.as_ref().is_some_and(is_same);
+    let mut changes = Vec::new();
+    if !is_same_image {
+        changes.push(change(commit));
+    }
+    changes.extend(specified.iter().map(|it| format!("{it} of {}", commit.name)));
+    if changes.is_empty() {
+        changes.push(format!("specification of {}", commit.name));
+    }
+    changes
 }
 
 fn change(commit: &CommitDraft) -> String {

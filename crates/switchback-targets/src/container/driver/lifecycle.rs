@@ -10,6 +10,7 @@ use crate::{
     container::{
         change::{Subject, Was},
         killed::Killed,
+        members::stop_timeout_s,
     },
     engine_api::{EngineError, encode},
 };
@@ -183,7 +184,7 @@ impl ContainerDriver {
         match subject {
             Subject::Created(_) => self.remove(&id, name).await,
             Subject::Existing(_) => {
-                let timeout_s = found["Config"]["StopTimeout"].as_u64().unwrap_or(10);
+                let timeout_s = stop_timeout_s(&found);
                 self.stop(&id, name, timeout_s).await
             }
         }

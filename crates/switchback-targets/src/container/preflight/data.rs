@@ -79,7 +79,8 @@ fn written_layer(target: &Member, to: &Desired) -> Check {
     let more = lost.len().saturating_sub(shown.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let message = format!(
-        "{} has written outside of its volumes; the new container starts without: {}{more}",
+        "{} has written outside of its volumes; the new container starts without: {}{more} \
+         (the old one keeps it until the update after this one)",
         target.name(),
         shown.join(", ")
     );
@@ -91,20 +92,26 @@ fn written_layer(target: &Member, to: &Desired) -> Check {
 pub fn lost_paths(target: &Member, accounts: &[String]) -> Vec<String> {
     let mounts: Vec<&str> = {
         let all = target.inspect["Mounts"].as_array().into_iter().flatten();
-        all.filter_map(|it| it["Destination"].as_str()).collect()
+        let tmpfs = target.inspect["HostConfig"]["Tmpfs"].as_object().into_iter().flatten();
+        let named = all.filter_map(|it| it["Destination"].as_str());
+        named.chain(tmpfs.map(|it| it.0.as_str())).collect()
     };
     let below = |path: &str, folder: &str| {
         path == folder || path.strip_prefix(folder).is_some_and(|it| it.starts_with('/'))
     };
     let carried = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"];
+    // The engine makes the working directory itself; whatever is written in it is listed below it.
+    let folder = target.inspect["Config"]["WorkingDir"].as_str().unwrap_or_default();
     let is_lost = |path: &String| {
         let is_folder_of_another =
             target.written.iter().any(|it| it.len() > path.len() && below(it, path));
+        // The init that an engine brings along is mounted where no list of mounts shows it.
+        let is_made = below(folder, path) || path == "/usr/sbin/docker-init";
         let is_mount_point = mounts.iter().any(|it| below(path, it) || below(it, path));
         let is_disposable = DISPOSABLE.iter().any(|it| below(path, it));
         let is_carried = !accounts.is_empty()
             && carried.iter().any(|it| path.trim_end_matches('-') == *it || path == "/etc");
-        !is_folder_of_another && !is_mount_point && !is_disposable && !is_carried
+        !is_folder_of_another && !is_made && !is_mount_point && !is_disposable && !is_carried
     };
     target.written.iter().filter(|it| is_lost(it)).cloned().collect()
 }

@@ -92,6 +92,13 @@ fn headline(document: &Value, outcome: &str) -> String {
         "rolled_back" => {
             format!("Rolled back: {attempt} did not hold{}", times(document, "; it took"))
         }
+        "stuck" if document.get("operation").is_none() => {
+            format!("Stuck: {attempt} was not begun")
+        }
+        // `auto_rollback = false`: nobody has tried to go back yet.
+        "stuck" if document["error"]["code"] != "undo_failed" => {
+            format!("Stuck: {attempt} failed, and what it left stands; a person must decide")
+        }
         "stuck" => format!("Stuck: {attempt} failed, and so did the way back; a person must look"),
         "interrupted" => format!("Interrupted: {attempt}"),
         other => format!("Unknown outcome '{}': {attempt}", text::one_line(other)),
