@@ -128,7 +128,6 @@ pub async fn acquire(
     data: &[DataMount],
 ) -> Result<TargetLease, LeaseError> {
     super::ensure(engine).await?;
-    let name = lease_name(target);
     let binds: Vec<String> = data.iter().map(|it| format!("{}:{}", it.source, it.inside)).collect();
     let labels = json!({ HOLDER_LABEL: serde_json::to_string(&holder).unwrap_or_default() });
     let body = body("lease", &binds, &labels);
