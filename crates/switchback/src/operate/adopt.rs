@@ -261,8 +261,11 @@ fn document(
     outcome: &str,
 ) -> Value {
     let mut document = json!({ "deployment": connected.name, "action": "adopt", "trigger": "manual",
-        "outcome": outcome, "success": true, "release": format!("r{}", state.current),
-        "releases": state.releases.len() });
+        "outcome": outcome, "success": true, "releases": state.releases.len() });
+    // Of what another store has only tried, and removed since, there is none.
+    if state.current > 0 {
+        document["release"] = json!(format!("r{}", state.current));
+    }
     if let Some(target) = observed.target() {
         let version = version_of(target);
         document["current_version"] = json!(version);

@@ -1,6 +1,6 @@
 //! Is there something newer? Engines and registries are asked; nothing is changed, nothing pulled.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
@@ -11,31 +11,20 @@ use switchback_targets::{
         plan::{label_of, version_of, wanted_specification},
         settings::ContainerSettings,
     },
-    engine_api::{EngineClient, EngineError, EngineLocation, locate},
-    keeper,
     registry::{self, Detection, Platform, Reference, RegistryError, Resolved, UnknownReason},
 };
 
 use super::{
     Answer,
-    connect::{Connected, read_kept, settings},
-    decisions,
+    check_engine::{Seen, engines, place},
+    connect::Connected,
     detect::{compare, local_image},
     now, prepare,
 };
 use crate::{config::Deployment, error::CommandError, store::Store};
 
-/// Questions to one engine at a time. An inspect takes it a millisecond; more only wait inside it.
-const INSPECTS_AT_A_TIME: usize = 8;
-
 /// Deployments at a time. The client of the registries bounds what each registry is asked at once.
 const DEPLOYMENTS_AT_A_TIME: usize = 64;
-
-/// One engine, as far as the deployments on it are concerned.
-struct Seen {
-    engine: EngineClient,
-    members: HashMap<String, Member>,
-}
 
 /// The `deployments` of the document, in the order given. They are remembered in the store.
 pub(crate) async fn check(
@@ -58,70 +47,6 @@ pub(crate) async fn check(
     let kept: Vec<(String, String)> = all.iter().map(|it| (word(it), it.to_string())).collect();
     store.put_checks(&kept, now())?;
     Ok(all)
-}
-
-/// Where a deployment's engine is, as far as that can be said.
-fn place(deployment: &Deployment) -> Answer<(EngineLocation, ContainerSettings)> {
-    let settings = settings(deployment)?;
-    Ok((locate(deployment.engine.as_deref(), |key| std::env::var(key).ok())?, settings))
-}
-
-/// Looks once at every engine, whatever the number of deployments on it.
-async fn engines(deployments: &[&Deployment]) -> HashMap<String, Result<Seen, CommandError>> {
-    let mut wanted: BTreeMap<String, (EngineLocation, BTreeSet<String>)> = BTreeMap::new();
-    for deployment in deployments {
-        if let Ok((location, settings)) = place(deployment) {
-            let entry = wanted.entry(location.url.clone()).or_insert((location, BTreeSet::new()));
-            entry.1.insert(settings.container);
-        }
-    }
-    let look = async |(url, (location, names)): (String, (EngineLocation, BTreeSet<String>))| {
-        (url, look(&location, &names).await.map_err(CommandError::from))
-    };
-    stream::iter(wanted).map(look).buffer_unordered(INSPECTS_AT_A_TIME).collect().await
-}
-
-/// One list, an inspect for each container that is asked for, and one for each of their images.
-async fn look(location: &EngineLocation, names: &BTreeSet<String>) -> Result<Seen, EngineError> {
-    let engine = EngineClient::connect(location).await?;
-    let listed = engine.containers().await?;
-    let names = listed
-        .iter()
-        .flat_map(|it| it["Names"].as_array().into_iter().flatten())
-        .filter_map(|it| {
-            let name = it.as_str()?.trim_start_matches('/');
-            names.contains(name).then(|| name.to_owned())
-        });
-    let inspect = async |name: String| Ok::<_, EngineError>((engine.container(&name).await?, name));
-    let inspects = stream::iter(names).map(inspect).buffer_unordered(INSPECTS_AT_A_TIME);
-    let inspects: Vec<_> = inspects.collect().await;
-    let mut found = HashMap::new();
-    for answer in inspects {
-        if let (Some(inspect), name) = answer? {
-            found.insert(name, inspect);
-        }
-    }
-    let ids: BTreeSet<String> =
-        found.values().filter_map(|it| it["Image"].as_str().map(str::to_owned)).collect();
-    let image = async |id: String| Ok::<_, EngineError>((engine.image(&id).await?, id));
-    let images: Vec<_> =
-        stream::iter(ids).map(image).buffer_unordered(INSPECTS_AT_A_TIME).collect().await;
-    let mut known = HashMap::new();
-    for answer in images {
-        let (image, id) = answer?;
-        known.insert(id, image.unwrap_or(Value::Null));
-    }
-    let member = |inspect: Value| {
-        let image = known.get(inspect["Image"].as_str().unwrap_or_default()).cloned();
-        Member {
-            inspect,
-            image: image.unwrap_or(Value::Null),
-            written: Vec::new(),
-            files: Vec::new(),
-        }
-    };
-    let members = found.into_iter().map(|(name, it)| (name, member(it))).collect();
-    Ok(Seen { engine, members })
 }
 
 /// What was found out about one deployment.
@@ -224,29 +149,13 @@ async fn to_install(
     }
 }
 
-/// What is configured is known; else the record with the target says it, which takes one more request.
-async fn followed(
-    seen: &Seen,
-    member: &Member,
-    settings: &ContainerSettings,
-) -> Answer<Option<String>> {
-    let state = match &settings.image {
-        Some(_) => None,
-        None => {
-            let files = keeper::read_records(&seen.engine, &settings.container).await?;
-            read_kept(&settings.deployment, files)?.state
-        }
-    };
-    Ok(decisions::followed(settings, state.as_ref(), Some(&member.inspect)))
-}
-
 async fn installed(
     registry: &registry::Client,
     seen: &Seen,
     member: &Member,
     settings: &ContainerSettings,
 ) -> Found {
-    let followed = match followed(seen, member, settings).await {
+    let followed = match seen.followed(member, settings) {
         Ok(followed) => followed,
         Err(error) => return Found::unknown(&error.code.clone(), error),
     };

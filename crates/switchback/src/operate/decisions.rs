@@ -160,10 +160,7 @@ pub(crate) fn committed(
     let Some(decided) = decided.filter(|_| matches!(ended.outcome, Ok(Outcome::Committed))) else {
         return Ok(());
     };
-    if decided.held_at.is_none() {
-        let _was_held = around.store.release_hold(&connected.name)?;
-    }
-    copy(around.store, &connected.name, decided)
+    replace(around.store, &connected.name, decided)
 }
 
 fn commit_of(records: &[Fact]) -> Option<&CommitDraft> {

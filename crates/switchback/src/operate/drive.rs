@@ -285,7 +285,9 @@ async fn after(around: &Surroundings<'_>, connected: &Connected, ended: &Ended) 
         execute::known(around, connected)?;
         remember(around, connected, state)?;
     }
-    let copied = decisions::committed(around, connected, ended);
+    // What was brought to its end for another store is that one's to decide about.
+    let is_ours = state.as_ref().is_none_or(|it| it.owner.store == around.store.id());
+    let copied = if is_ours { decisions::committed(around, connected, ended) } else { Ok(()) };
     look_after(around.store, connected).await;
     copied
 }

@@ -7,6 +7,7 @@
 
 pub mod adopt;
 pub mod check;
+mod check_engine;
 pub(crate) mod clear;
 pub mod connect;
 pub(crate) mod decisions;

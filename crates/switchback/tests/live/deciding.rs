@@ -40,6 +40,23 @@ fn what_was_left_by_hand_stays_left_for_whoever_takes_over() {
 }
 
 #[test]
+fn what_a_person_names_again_and_holds_is_a_way_back_again() {
+    let world = running("again");
+    world.publish("1.1.0", &[]);
+    world.run(&["update", "web", "-y"]).exits(0).says("1.1.0");
+    world.run(&["rollback", "web", "-y"]).exits(0).says("1.0.0");
+    world.run(&["update", "web", "-y"]).exits(3).says("rolled back by hand");
+    world.run(&["update", "web", "--force"]).exits(0).says("1.1.0");
+    let listed = world.run_json(&["quarantine", "web"]).exits(0).json();
+    assert_eq!(listed["quarantine"], Value::Array(vec![]), "{listed}");
+
+    world.publish("1.2.0", &[]);
+    world.run(&["update", "web", "-y"]).exits(0).says("1.2.0");
+    world.run(&["rollback", "web", "-y"]).exits(0);
+    assert_eq!(world.serving(), "1.1.0", "the last one that held, not the one before");
+}
+
+#[test]
 fn what_did_not_hold_is_not_tried_again_by_whoever_takes_over() {
     let world = running("rejected");
     world.publish("1.1.0", &[("LEDGER_HEALTH", "never")]);

@@ -192,10 +192,12 @@ impl Planner<'_> {
         }
     }
 
-    /// What a rollback by hand leaves is skipped from then on: run in any way, unless it is the same
-    /// version run in another way that it goes back to.
+    /// What was named although it was rejected, and has proven itself, is rejected no longer. What a
+    /// rollback by hand leaves is skipped from then on: run in any way, unless it is the same version
+    /// run in another way that it goes back to.
     fn decisions(&self, release: &Release) -> Decisions {
         let mut decisions = self.to.decisions.clone();
+        decisions.rejected.retain(|it| !it.covers(&release.version, &release.specification));
         let left = matches!(self.to.goal, Goal::Rollback { .. }).then(|| self.previous()).flatten();
         let is_same = left.as_ref().is_some_and(|it| it.version == release.version);
         // Where the way in which it was run is not known, it cannot be told from what is gone back to.

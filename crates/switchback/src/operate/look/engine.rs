@@ -21,7 +21,7 @@ use crate::{
 const READ_ONE_BY_ONE_MAX: usize = 2;
 
 /// The files of a target's record: name and content.
-type Files = Vec<(String, Vec<u8>)>;
+pub(crate) type Files = Vec<(String, Vec<u8>)>;
 
 /// An engine's lists.
 #[derive(Debug)]
@@ -81,7 +81,11 @@ impl EngineView {
     }
 }
 
-async fn records(client: &EngineClient, targets: &[&str]) -> Answer<HashMap<String, Files>> {
+/// What is recorded with those targets.
+pub(crate) async fn records(
+    client: &EngineClient,
+    targets: &[&str],
+) -> Answer<HashMap<String, Files>> {
     let mut records: HashMap<String, Files> = HashMap::new();
     if targets.len() > READ_ONE_BY_ONE_MAX
         && let Ok(all) = keeper::read_all_records(client).await

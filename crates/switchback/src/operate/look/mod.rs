@@ -16,7 +16,7 @@ use switchback_targets::{engine_api::EngineLocation, probe::HttpClient};
 
 pub(crate) use self::{
     container::{Looked, Scope, healthy, look, memory_mb, uptime_seconds},
-    engine::EngineView,
+    engine::{EngineView, Files, records},
     phase::{Situation, phase_of, situation},
     row::{as_last_seen, row, time},
     way_back::{rung, way_back, word as rung_word},
