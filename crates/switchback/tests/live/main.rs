@@ -18,6 +18,7 @@ mod interrupting;
 mod killing;
 mod operators;
 mod rollback;
+mod secrets;
 mod staging;
 mod taking;
 mod taking_over;
