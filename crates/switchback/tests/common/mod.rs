@@ -9,6 +9,7 @@ pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod service;
 pub(crate) mod store;
+pub(crate) mod survival;
 pub(crate) mod world;
 
 pub(crate) use process::Output;
