@@ -5,6 +5,7 @@
 
 use std::{
     fs,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     time::{Duration, Instant},
@@ -68,10 +69,9 @@ pub fn corpus(kind: &str) -> Vec<Vec<u8>> {
 /// With the seed and the input, where the reader panics or takes too long.
 pub fn feed(kind: &str, read: impl Fn(&[u8])) {
     let number = |name: &str| std::env::var(name).ok().and_then(|it| it.parse().ok());
-    let seed = number("SWITCHBACK_FUZZ_SEED").unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        now.map_or(1, |it| it.as_secs() ^ u64::from(it.subsec_nanos()))
-    });
+    // The standard library's own randomness for maps is another one in each process.
+    let random = || RandomState::new().build_hasher().finish();
+    let seed = number("SWITCHBACK_FUZZ_SEED").unwrap_or_else(random);
     let runs = number("SWITCHBACK_FUZZ_RUNS").unwrap_or(RUNS);
     let files = corpus(kind);
     for file in &files {
