@@ -1,5 +1,6 @@
 //! What Switchback can update, one kind a module.
 
+mod address;
 pub mod container;
 pub mod engine_api;
 pub mod keeper;

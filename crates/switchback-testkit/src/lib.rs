@@ -11,6 +11,7 @@ pub mod faults;
 pub mod journal;
 pub mod lab;
 pub mod lease;
+pub mod rubbish;
 pub mod world;
 
 pub use clock::VirtualClock;

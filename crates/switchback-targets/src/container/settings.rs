@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use switchback_core::Millis;
 
+use crate::probe::HttpProbe;
+
 /// One container deployment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContainerSettings {
@@ -102,8 +104,9 @@ pub struct HealthSettings {
     pub healthy_deadline_ms: Option<Millis>,
 }
 
-/// One probe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One probe. Its `Debug` shows neither the values of headers nor what an address carries besides
+/// host and path.
+#[derive(Clone, PartialEq, Eq)]
 pub enum ProbeSettings {
     /// A GET request.
     Http {
@@ -128,4 +131,39 @@ pub enum ProbeSettings {
         /// What to run.
         command: CommandLine,
     },
+}
+
+impl std::fmt::Debug for ProbeSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Http { url, headers, status, json, version } => {
+                let names: Vec<_> = headers.keys().collect();
+                // The very probe knows how it is shown without its secrets.
+                let shown = HttpProbe { url, headers, status, json, version: version.as_deref() };
+                f.debug_struct("Http").field("probe", &shown).field("headers", &names).finish()
+            }
+            Self::Tcp { address } => f.debug_struct("Tcp").field("address", address).finish(),
+            Self::Exec { .. } => f.debug_struct("Exec").finish_non_exhaustive(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_is_shown_without_its_secrets() {
+        let probe = ProbeSettings::Http {
+            url: "http://ada:canary-1@127.0.0.1:8080/health".to_owned(),
+            headers: BTreeMap::from([("X-Token".to_owned(), "canary-2".to_owned())]),
+            status: vec![204],
+            json: BTreeMap::new(),
+            version: Some("/version".to_owned()),
+        };
+        let exec = ProbeSettings::Exec { command: CommandLine::Shell("KEY=canary-3 ping".into()) };
+        let shown = format!("{:?} {:#?}", [probe.clone(), exec.clone()], [probe, exec]);
+        assert!(!shown.contains("canary"), "{shown}");
+        assert!(shown.contains("X-Token") && shown.contains("204"), "{shown}");
+    }
 }

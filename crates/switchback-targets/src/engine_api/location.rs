@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+
+use crate::address::without_login;
 use sha2::{Digest, Sha256};
 
 /// Where an engine is, and who said so.
@@ -24,6 +26,14 @@ pub enum LocationError {
         /// The address.
         url: String,
     },
+    /// An engine takes no login in its address.
+    #[error(
+        "the engine address {url} has a login, of which an engine over TCP knows nothing; leave it out"
+    )]
+    Login {
+        /// The address, without it.
+        url: String,
+    },
     /// The Docker context that is current cannot be read.
     #[error("the Docker context {context} cannot be read: {reason}")]
     Context {
@@ -38,7 +48,7 @@ impl LocationError {
     /// The next command to type.
     pub fn hint(&self) -> String {
         match self {
-            Self::Unsupported { .. } => {
+            Self::Unsupported { .. } | Self::Login { .. } => {
                 "export DOCKER_HOST=unix:///var/run/docker.sock   (or name the engine in the configuration: deployment.NAME.engine)"
                     .to_owned()
             }
@@ -68,10 +78,14 @@ pub fn locate(
             }
         }
     };
+    let shown = without_login(&url);
+    if url.starts_with("tcp://") && shown != url {
+        return Err(LocationError::Login { url: shown });
+    }
     if url.starts_with("unix:///") || url.starts_with("tcp://") {
         return Ok(EngineLocation { url, source });
     }
-    Err(LocationError::Unsupported { url })
+    Err(LocationError::Unsupported { url: shown })
 }
 
 /// The address of the current context, unless that is the default one.
@@ -128,8 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_over_ssh_is_refused_by_name() {
+    fn an_engine_over_ssh_is_refused_by_name_and_without_its_login() {
         let refused = at(Some("ssh://root@host"), &[]).unwrap_err();
-        assert!(refused.to_string().contains("ssh://root@host"));
+        assert!(refused.to_string().contains("ssh://***@host"));
+        let refused = at(Some("tcp://ada:canary@host:2375"), &[]).unwrap_err();
+        assert_eq!(refused, LocationError::Login { url: "tcp://***@host:2375".to_owned() });
     }
 }

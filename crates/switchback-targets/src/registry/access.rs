@@ -37,7 +37,7 @@ pub(super) fn challenge_of(answer: &Answer) -> Option<Challenge> {
     bearer.or(all.first()).cloned()
 }
 
-fn parse_challenges(line: &str) -> Vec<Challenge> {
+pub(super) fn parse_challenges(line: &str) -> Vec<Challenge> {
     let parsed = http_auth::parse_challenges(line).unwrap_or_default();
     parsed
         .iter()

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::address::without_login;
+
 /// What Docker calls its own registry in references.
 const DOCKER_HUB: &str = "docker.io";
 /// Where that registry's API answers. `docker.io` itself is a website.
@@ -125,8 +127,10 @@ impl FromStr for Reference {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        let wrong =
-            |problem: &str| ReferenceError { text: text.to_owned(), problem: problem.to_owned() };
+        let wrong = |problem: &str| ReferenceError {
+            text: without_login(text),
+            problem: problem.to_owned(),
+        };
         if let Some(problem) = problem_before_parsing(text) {
             return Err(wrong(problem));
         }

@@ -144,7 +144,7 @@ impl Client {
 }
 
 /// The kind of a manifest and its content. The error is the problem, in words.
-fn read_manifest(body: &[u8], kind: Option<&str>) -> Result<(String, Document), String> {
+pub(super) fn read_manifest(body: &[u8], kind: Option<&str>) -> Result<(String, Document), String> {
     let outline: Outline =
         serde_json::from_slice(body).map_err(|_| "something that is no manifest".to_owned())?;
     if outline.schema_version != 2 {
@@ -166,7 +166,7 @@ fn read_manifest(body: &[u8], kind: Option<&str>) -> Result<(String, Document), 
 }
 
 /// The digest of the image in an index that suits the machine best, as Docker chooses it.
-fn choose(
+pub(super) fn choose(
     reference: &Reference,
     entries: &[ImageIndexEntry],
     wanted: &Platform,
@@ -198,7 +198,7 @@ fn offered(entry: &ImageIndexEntry) -> Option<Platform> {
 }
 
 /// For what a configuration says that it is made. None: it does not say, so it is no image.
-fn platform_of(config: &Value) -> Option<Platform> {
+pub(super) fn platform_of(config: &Value) -> Option<Platform> {
     let text = |key: &str| config[key].as_str().filter(|text| !text.is_empty());
     Some(Platform::new(text("os")?, text("architecture")?, text("variant")))
 }
@@ -221,7 +221,7 @@ fn check_platform(
 }
 
 /// What people call a version: the tag if it names one, else what the image says of itself.
-fn label(reference: &Reference, config: &Value) -> Option<String> {
+pub(super) fn label(reference: &Reference, config: &Value) -> Option<String> {
     if let Some(tag) = reference.tag().filter(|tag| names_fixed_version(tag)) {
         return Some(tag.to_owned());
     }

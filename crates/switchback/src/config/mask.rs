@@ -62,8 +62,11 @@ fn mask_value(path: &mut Vec<String>, value: &mut Value) {
         }
         scalar => {
             // What the table does not know may be a secret under a wrong name.
-            let secret = place(path).is_none_or(|place| place.secret);
-            let listed = path.last().is_some_and(|key| key.parse::<usize>().is_ok());
+            let known = place(path);
+            let secret = known.is_none_or(|place| place.secret);
+            // A list where the table knows none is no list of `NAME=VALUE`.
+            let listed =
+                known.is_some() && path.last().is_some_and(|key| key.parse::<usize>().is_ok());
             let shown = match scalar.as_str() {
                 Some(text) if is_reference(text) => return,
                 Some(text) if secret && listed => pair(text),
@@ -144,6 +147,8 @@ http = "http://ann:canary@127.0.0.1/?token=canary&x=1"
 headers = { Authorization = "canary" }
 [deployment.api.run]
 environment = ["A=canary", "B=${KEY}", "C"]
+[deployment.wrong.run]
+environment = { KEY = ["canary"] }
 [[deployment.api.health.probe]]
 http = "https://canary@host/"
 [template.t]

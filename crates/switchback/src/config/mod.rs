@@ -147,4 +147,6 @@ fn not_toml(error: &toml_edit::TomlError, text: &str, location: &Location) -> Co
 }
 
 #[cfg(test)]
+mod rubbish_tests;
+#[cfg(test)]
 mod tests;

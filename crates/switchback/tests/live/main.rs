@@ -20,6 +20,7 @@ mod killing_randomly;
 mod operators;
 mod random;
 mod rollback;
+mod secrets;
 mod staging;
 mod taking;
 mod taking_over;

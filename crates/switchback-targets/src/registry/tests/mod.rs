@@ -5,6 +5,7 @@ mod failing;
 mod logging_in;
 mod logins;
 mod resolving;
+mod rubbish;
 
 use std::time::Duration;
 
