@@ -42,11 +42,20 @@ pub struct Lab {
 
 impl Lab {
     /// Finds the lab in `$SWITCHBACK_LAB`, else in `switchback-lab` in the user's cache folder,
-    /// and looks whether it answers.
+    /// and looks whether it answers. With another `$SWITCHBACK_LAB_ENGINE` in the environment, that
+    /// engine is meant.
     pub fn connect() -> Result<Self, LabError> {
-        let settings = Settings::read(settings::default_path())?;
+        let settings = Settings::read(settings::file("env"))?;
+        let engine = match std::env::var("SWITCHBACK_LAB_ENGINE") {
+            Ok(engine) if !engine.is_empty() => engine,
+            _ => settings.get("SWITCHBACK_LAB_ENGINE")?,
+        };
+        Self::on(engine, &settings)
+    }
+
+    fn on(engine: String, settings: &Settings) -> Result<Self, LabError> {
         let lab = Self {
-            engine: settings.get("SWITCHBACK_LAB_ENGINE")?,
+            engine,
             open: Registry { address: settings.get("SWITCHBACK_LAB_REGISTRY")?, credentials: None },
             private: Registry {
                 address: settings.get("SWITCHBACK_LAB_PRIVATE_REGISTRY")?,
@@ -64,9 +73,20 @@ impl Lab {
         Ok(lab)
     }
 
-    /// The engine as `DOCKER_HOST` names it: `unix:///…`.
+    /// The engine as `DOCKER_HOST` names it: `unix:///…` or `tcp://IP:PORT`.
     pub fn engine_url(&self) -> &str {
         &self.engine
+    }
+
+    /// The address at which ports that are published on this engine are reached from here.
+    pub fn host(&self) -> &str {
+        let remote = self.engine.strip_prefix("tcp://").and_then(|it| it.rsplit_once(':'));
+        remote.map_or("127.0.0.1", |(host, _)| host)
+    }
+
+    /// The address of the engine's host on which a port has to be published to be reached from here.
+    pub fn publish_address(&self) -> &'static str {
+        if self.engine.starts_with("tcp://") { "0.0.0.0" } else { "127.0.0.1" }
     }
 
     /// `127.0.0.1:PORT` of the registry that anybody may read and write.

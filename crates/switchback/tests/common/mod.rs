@@ -7,6 +7,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod service;
 pub(crate) mod store;
+pub(crate) mod wire;
 pub(crate) mod world;
 
 pub(crate) use process::Output;

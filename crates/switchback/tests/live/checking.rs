@@ -70,7 +70,7 @@ fn a_registry_that_does_not_answer_is_no_up_to_date() {
 fn a_changed_run_is_something_newer_too() {
     let world = World::new("checkrun");
     world.publish("1.0.0", &[]);
-    world.setting(&format!("run.ports = [\"127.0.0.1:{}:8080\"]", world.port));
+    world.setting(&format!("run.ports = [\"{}\"]", world.published(8080)));
     world.made.containers.borrow_mut().push(world.name.clone());
     let installs =
         world.run_json(&["check"]).exits(10).has("/deployments/0/reason", "not_installed");
