@@ -40,6 +40,19 @@ pub struct Lab {
     images: PathBuf,
 }
 
+/// An engine that may be pruned, killed and restarted by whoever has locked it.
+#[derive(Debug, Clone)]
+pub struct SpareEngine {
+    /// The engine as `DOCKER_HOST` names it: `tcp://IP:PORT`.
+    pub url: String,
+    /// The container that it is, on the lab's engine.
+    pub container: String,
+    /// The lab's engine as `DOCKER_HOST` names it.
+    pub lab: String,
+    /// The file that whoever uses it has locked.
+    pub lock: PathBuf,
+}
+
 impl Lab {
     /// Finds the lab in `$SWITCHBACK_LAB`, else in `switchback-lab` in the user's cache folder,
     /// and looks whether it answers. With another `$SWITCHBACK_LAB_ENGINE` in the environment, that
@@ -51,6 +64,22 @@ impl Lab {
             _ => settings.get("SWITCHBACK_LAB_ENGINE")?,
         };
         Self::on(engine, &settings)
+    }
+
+    /// An engine beside the lab's own that tests may do anything to.
+    pub fn spare() -> Result<SpareEngine, LabError> {
+        let settings = Settings::read(settings::file("engines/spare/env"))?;
+        Ok(SpareEngine {
+            url: settings.get("SWITCHBACK_LAB_ENGINE")?,
+            container: settings.get("SWITCHBACK_LAB_CONTAINER")?,
+            lab: Settings::read(settings::file("env"))?.get("SWITCHBACK_LAB_ENGINE")?,
+            lock: settings::file("engines/spare/lock"),
+        })
+    }
+
+    /// The lab with another engine.
+    pub fn with_engine(engine: &str) -> Result<Self, LabError> {
+        Self::on(engine.to_owned(), &Settings::read(settings::file("env"))?)
     }
 
     fn on(engine: String, settings: &Settings) -> Result<Self, LabError> {

@@ -1,11 +1,13 @@
 //! What the tests against the real engine share: a world of one's own, and the program run in it.
 
 pub(crate) mod away;
+pub(crate) mod gathering;
 pub(crate) mod http;
 pub(crate) mod names;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod service;
+pub(crate) mod spare;
 pub(crate) mod store;
 pub(crate) mod wire;
 pub(crate) mod world;

@@ -1,4 +1,4 @@
-//! A proxy on the engine's socket that kills the program at one of its requests.
+//! A proxy on the engine's socket at one of whose requests something happens: the program is killed, or the engine.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -22,13 +22,17 @@ pub(crate) enum Moment {
     LetThrough,
 }
 
+/// What happens at the request, to whoever made it or to its world.
+type Strike = Box<dyn Fn(Pid) + Send + Sync>;
+
 /// What the proxy does, and what it has seen.
-#[derive(Debug)]
 struct Plan {
     engine: String,
     at: usize,
     moment: Moment,
-    signal: Signal,
+    strike: Strike,
+    /// Whether nobody is left to answer.
+    is_deadly: bool,
     seen: Mutex<Seen>,
 }
 
@@ -40,7 +44,6 @@ struct Seen {
 }
 
 /// A proxy at work until the test's process ends.
-#[derive(Debug)]
 pub(crate) struct Proxy {
     plan: Arc<Plan>,
     /// For `DOCKER_HOST`.
@@ -54,9 +57,24 @@ impl Proxy {
         engine: &str,
         (at, moment, signal): (usize, Moment, Signal),
     ) -> Self {
+        let strike = move |pid| {
+            kill_process(pid, signal).ok();
+        };
+        Self::start_with(socket, engine, (at, moment), signal == Signal::KILL, strike)
+    }
+
+    /// As [`Proxy::start`], with something else than a signal. What is deadly to the program ends the
+    /// connection too.
+    pub(crate) fn start_with(
+        socket: &Path,
+        engine: &str,
+        (at, moment): (usize, Moment),
+        is_deadly: bool,
+        strike: impl Fn(Pid) + Send + Sync + 'static,
+    ) -> Self {
         let engine = engine.to_owned();
-        let seen = Mutex::default();
-        let plan = Arc::new(Plan { engine, at, moment, signal, seen });
+        let (seen, strike) = (Mutex::default(), Box::new(strike));
+        let plan = Arc::new(Plan { engine, at, moment, strike, is_deadly, seen });
         std::fs::remove_file(socket).ok();
         let listener = UnixListener::bind(socket).expect("a socket for the proxy");
         let shared = Arc::clone(&plan);
@@ -75,7 +93,7 @@ impl Proxy {
         self.plan.seen().pid = Some(pid);
     }
 
-    /// Whether the signal was sent.
+    /// Whether it has happened.
     pub(crate) fn has_struck(&self) -> bool {
         self.plan.seen().has_struck
     }
@@ -109,7 +127,7 @@ impl Plan {
             let is_it = self.count(head.lines().next().unwrap_or_default());
             if is_it && self.moment == Moment::HeldBack {
                 self.strike();
-                if self.signal == Signal::KILL {
+                if self.is_deadly {
                     return Ok(());
                 }
             }
@@ -137,11 +155,12 @@ impl Plan {
     }
 
     fn strike(&self) {
-        let mut seen = self.seen();
-        if let Some(pid) = seen.pid {
-            kill_process(pid, self.signal).ok();
+        let pid = self.seen().pid;
+        // Without the lock: it may take as long as an engine takes to start.
+        if let Some(pid) = pid {
+            (self.strike)(pid);
         }
-        seen.has_struck = true;
+        self.seen().has_struck = true;
     }
 }
 

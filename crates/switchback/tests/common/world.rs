@@ -49,7 +49,17 @@ fn of_lab<T>(result: Result<T, LabError>) -> T {
 impl World {
     #[track_caller]
     pub(crate) fn new(word: &str) -> Self {
-        let lab = of_lab(Lab::connect());
+        Self::in_lab(of_lab(Lab::connect()), word)
+    }
+
+    /// A world on another engine than the one that all tests share.
+    #[track_caller]
+    pub(crate) fn on_engine(url: &str, word: &str) -> Self {
+        Self::in_lab(of_lab(Lab::with_engine(url)), word)
+    }
+
+    #[track_caller]
+    fn in_lab(lab: Lab, word: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let port = of_lab(free_port());
         let address = format!("{}:{port}", lab.host());

@@ -13,6 +13,7 @@ mod hooks;
 mod interrupting;
 mod killing;
 mod operators;
+mod pruning;
 mod rollback;
 mod staging;
 mod taking;

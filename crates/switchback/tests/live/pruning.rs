@@ -1,0 +1,118 @@
+//! A prune of everything that does not run, in each phase of an update, and between an update and its way back.
+//!
+//! Every eighth request is tried; with `SWITCHBACK_SWEEP=full` in the environment, each one.
+
+use crate::common::{
+    World,
+    gathering::{Gathered, gathered},
+    process::Running,
+    proxy::{Moment, Proxy},
+    spare::Spare,
+};
+
+const ROWS: u64 = 5;
+
+/// Worlds that are pruned at the same time.
+const TOGETHER: usize = 5;
+
+const UPDATE: [&str; 3] = ["update", "web", "-y"];
+
+/// A service at 1.0.0 with rows, for which 2.0.0 is there.
+fn serving(spare: &Spare) -> World {
+    let world = World::on_engine(spare.url(), "prune");
+    world.setting("data.policy = \"snapshot\"");
+    world.gate(
+        "interval = \"50ms\"\nhealthy_streak = 2\nmin_healthy_time = \"300ms\"\nhealthy_deadline = \"10s\"",
+    );
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.write_rows(ROWS as usize);
+    world.publish("2.0.0", &[]);
+    world
+}
+
+/// How many requests an undisturbed update makes.
+fn requests(spare: &Spare) -> usize {
+    let world = serving(spare);
+    let socket = world.folder.path().join("counting.sock");
+    let never = (0, Moment::HeldBack, rustix::process::Signal::INT);
+    let proxy = Proxy::start(&socket, spare.url(), never);
+    let running = Running::spawn(world.command("state", &proxy.url, &UPDATE));
+    proxy.watch(running.pid());
+    running.wait().exits(0).says("2.0.0");
+    proxy.requests().len()
+}
+
+fn step() -> usize {
+    if std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full") { 1 } else { 8 }
+}
+
+/// One of the two versions serves, with every row, and the history says which.
+fn assert_nothing_lost(world: &World, pruned: &Gathered) -> Result<(), String> {
+    let mut said = format!("{:?}\n{}", pruned.at, pruned.output);
+    if pruned.output.code != Some(0) {
+        let recovered = world.run(&["recover", "web", "-y"]);
+        said = format!("{said}\n{recovered}");
+        if recovered.code != Some(0) {
+            return Err(said);
+        }
+    }
+    let history = world.history();
+    let is_new = history.last().is_some_and(|it| it.contains(" committed"));
+    let expected = if is_new { "2.0.0" } else { "1.0.0" };
+    world.until("the service answers", || world.status("/health") == 200);
+    let (serving, rows) = (world.serving(), world.rows());
+    if serving != expected || rows != ROWS || history.iter().any(|it| it.contains(" open")) {
+        return Err(format!("{said}\n{serving} serves {rows} rows; history: {history:?}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_prune_in_any_phase_of_an_update_loses_no_data_and_one_version_serves() {
+    let spare = Spare::take();
+    let places: Vec<usize> = (1..=requests(&spare)).step_by(step()).collect();
+    let mut failures = Vec::new();
+    for places in places.chunks(TOGETHER) {
+        let worlds: Vec<World> = places.iter().map(|_| serving(&spare)).collect();
+        let there: Vec<_> = places.iter().copied().zip(&worlds).collect();
+        let machine = spare.machine();
+        let ended = gathered(&there, &UPDATE, false, move || drop(machine.prune()));
+        for (world, ended) in worlds.iter().zip(&ended) {
+            failures.extend(assert_nothing_lost(world, ended).err());
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n=====\n\n"));
+}
+
+/// The parked container is the first that a prune takes, then its image; the registry is what is left.
+#[test]
+fn after_a_prune_the_way_back_is_by_the_next_rung_or_refused_before_anything_stops() {
+    let spare = Spare::take();
+    let worlds = [serving(&spare), serving(&spare)];
+    for world in &worlds {
+        world.run(&UPDATE).exits(0).says("2.0.0");
+        world.write_rows(2);
+    }
+    let first = worlds[1].lab.engine_url();
+    assert_eq!(first, spare.url());
+    let pruned = spare.prune();
+    assert!(pruned.contains("Deleted"), "{pruned}");
+
+    let [back, lost] = worlds;
+    assert_eq!(back.temporary_containers(), Vec::<String>::new(), "the parked one is gone");
+    back.run_json(&["rollback", "web", "--with-data", "-y"]).exits(0).has("/release", "r1");
+    assert_eq!(back.serving(), "1.0.0");
+    assert_eq!(back.rows(), ROWS, "the snapshot outlives the prune");
+
+    let digest = lost.publish_as("gone", "1.0.0", &[]);
+    lost.forget_manifest(&digest);
+    let started = lost.service()["State"]["StartedAt"].clone();
+    let prober = lost.prober();
+    let refused = lost.run_json(&["rollback", "web", "-y"]);
+    let report = prober.stop();
+    assert!(matches!(refused.code, Some(1 | 3)), "{refused}");
+    assert_eq!(report.lost, 0, "{report:?}\n{refused}");
+    assert_eq!(lost.service()["State"]["StartedAt"], started);
+    assert_eq!(lost.rows(), ROWS + 2);
+}
