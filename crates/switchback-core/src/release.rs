@@ -75,12 +75,20 @@ pub enum Rung {
 pub struct Rejected {
     /// The digest or commit.
     pub version: String,
-    /// A keyed hash of the run specification it was tried with.
+    /// A keyed hash of the run specification it was tried with; empty: it is rejected with any.
     pub specification: String,
     /// Why.
     pub reason: String,
     /// When, in milliseconds since the epoch.
     pub at: Millis,
+}
+
+impl Rejected {
+    /// Whether it speaks of that version, run in that way.
+    pub fn covers(&self, version: &str, specification: &str) -> bool {
+        let is_of_any = self.specification.is_empty();
+        self.version == version && (is_of_any || self.specification == specification)
+    }
 }
 
 /// Why there is no release to go back to.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use switchback_core::{Interrupt, event::Event};
-use switchback_targets::registry::{Client, Credentials, install_crypto_provider};
+use switchback_targets::registry::{Client, Credentials, install_crypto_provider, warm_up};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
@@ -149,6 +149,7 @@ impl Context {
             return Ok(client);
         }
         install_crypto_provider();
+        warm_up();
         let client = Client::new(Credentials::from_environment());
         Ok(self.registry.get_or_init(|| client))
     }

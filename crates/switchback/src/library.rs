@@ -14,6 +14,7 @@ use crate::{
     operate::{
         Request, Surroundings, Wanted,
         connect::connect,
+        decisions,
         downtime::Folded,
         drive,
         look::{EngineView, rung, way_back},
@@ -136,8 +137,8 @@ pub async fn has_previous_image(service: &Service) -> Result<bool, CommandError>
     let view = EngineView::of(connected.engine.clone(), &[connected.target()]).await?;
     let kept = view.kept(&connected)?;
     let Some(state) = kept.state else { return Ok(false) };
-    let rejected = service.store.quarantine(&connected.name)?;
-    let previous = way_back(&state, &rejected);
+    let decided = decisions::known(&service.store, &connected.name, Some(&state))?;
+    let previous = way_back(&state, &decided);
     Ok(previous.is_some_and(|it| rung(&view, &state, it) < switchback_core::release::Rung::Lost))
 }
 

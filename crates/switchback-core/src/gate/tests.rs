@@ -153,7 +153,7 @@ fn after_an_engine_has_been_away_the_proof_begins_anew() {
             let why = "connection refused".to_owned();
             let blind = (from..from + 3_000).contains(&at).then_some(Blind::Unreachable { why });
             let pid = if at < from { 42 } else { pid };
-            Some(Seen { blind, pid, ..seen(true) })
+            Some(Seen { pid, blind, ..seen(true) })
         }
     };
     assert_eq!(judge(&POLICY, Judged::New, away(5_000, 43)), (19_000, Verdict::Healthy));
@@ -179,7 +179,7 @@ fn a_container_that_somebody_took_away_is_not_waited_for() {
 fn an_old_version_that_kept_restarting_need_not_stay_up() {
     let looping = |at: Millis| {
         let restarts = u32::try_from(at / 1_000).unwrap();
-        Some(Seen { restarts, pid: restarts, running: at % 1_000 == 0, ..seen(false) })
+        Some(Seen { restarts, pid: restarts, running: at.is_multiple_of(1_000), ..seen(false) })
     };
     let before = Baseline { running: true, restarting: true, ..Baseline::default() };
     let policy = GatePolicy { baseline: Some(before), ..POLICY };

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use switchback_core::{Millis, release::Release};
 
+use super::decisions::Decisions;
+
 /// A container that a change is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -219,6 +221,9 @@ pub struct CommitDraft {
     pub previous: Option<PreviousDraft>,
     /// Numbers that are kept no longer.
     pub dropped: Vec<u32>,
+    /// What is decided from then on; none in journals from before it was kept with the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decisions: Option<Decisions>,
 }
 
 /// What ran before the commit.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use switchback_core::Millis;
 
-use super::{hash::HashKey, settings::ContainerSettings};
+use super::{decisions::Decisions, hash::HashKey, settings::ContainerSettings};
 
 /// What is wanted, with everything that planning needs besides what was observed.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Desired {
     pub goal: Goal,
     /// The store's key for hashes of specifications.
     pub key: HashKey,
+    /// What is decided about the target with it. A rollback adds what it leaves.
+    pub decisions: Decisions,
     /// A person accepts that data is lost (`--accept-loss`).
     pub accept_loss: bool,
 }

@@ -2,12 +2,14 @@
 
 pub mod accounts;
 pub mod change;
+pub mod decisions;
 pub mod diff;
 pub mod document;
 pub mod driver;
 pub mod gate;
 pub mod goal;
 pub mod hash;
+pub mod killed;
 pub mod members;
 pub mod observe;
 pub mod plan;

@@ -6,12 +6,16 @@ use serde_json::Value;
 
 use super::image::PROGRAM_PATH;
 use crate::{
-    container::change::DataSet,
+    container::change::{DataMount, DataSet},
     engine_api::{EngineClient, EngineError, ExecOutput, Input},
 };
 
 /// For what takes a moment: a record of some kilobytes, a folder.
 const SHORT: Duration = Duration::from_secs(60);
+
+/// For what takes a look at each of millions of files: what data takes, and removing it. A disk with
+/// nothing in its cache looks at some thousands a second.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// What a program of the keeper answers in place of a result.
 #[derive(Debug, thiserror::Error)]
@@ -64,15 +68,14 @@ pub async fn put(
 ) -> Result<(), KeeperError> {
     let argv = words(&["put", path, &bytes.len().to_string()]);
     let run = engine.exec(keeper, &argv, Input::Bytes(bytes.into()), |_| {});
-    let output = tokio::time::timeout(SHORT, run).await;
-    finished(output.map_err(|_| EngineError::TimedOut { what: format!("writing {path}") })??)
-        .map(drop)
+    finished(within(SHORT, format!("writing {path}"), run).await?).map(drop)
 }
 
 /// Removes a file or folder below our volume.
 pub async fn remove(engine: &EngineClient, keeper: &str, path: &str) -> Result<(), KeeperError> {
-    let output = engine.exec(keeper, &words(&["remove", path]), Input::Nothing, |_| {}).await?;
-    finished(output).map(drop)
+    let argv = words(&["remove", path]);
+    let run = engine.exec(keeper, &argv, Input::Nothing, |_| {});
+    finished(within(LONG, format!("removing {path}"), run).await?).map(drop)
 }
 
 /// The names in a folder below our volume; none where there is no such folder.
@@ -83,10 +86,7 @@ pub async fn list(
 ) -> Result<Vec<String>, KeeperError> {
     let argv = words(&["list", path]);
     let run = engine.exec(keeper, &argv, Input::Nothing, |_| {});
-    let output = tokio::time::timeout(SHORT, run).await;
-    let output =
-        output.map_err(|_| EngineError::TimedOut { what: format!("listing {path}") })??;
-    match finished(output) {
+    match finished(within(SHORT, format!("listing {path}"), run).await?) {
         Ok(lines) => Ok(lines.lines().filter_map(name_in).collect()),
         Err(KeeperError::Failed { what, .. }) if what.contains("No such file") => Ok(Vec::new()),
         Err(error) => Err(error),
@@ -134,7 +134,8 @@ pub async fn usage(
 ) -> Result<Usage, KeeperError> {
     let mut argv = words(&["usage"]);
     argv.extend(mounts(data));
-    let output = engine.exec(keeper, &argv, Input::Nothing, |_| {}).await?;
+    let run = engine.exec(keeper, &argv, Input::Nothing, |_| {});
+    let output = within(LONG, "measuring what the data takes".to_owned(), run).await?;
     let mut usage = Usage { bytes: BTreeMap::new(), free_bytes: None };
     for line in finished(output)?.lines() {
         let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
@@ -146,6 +147,18 @@ pub async fn usage(
     Ok(usage)
 }
 
+/// Gives a program up that has not ended in time. It may go on in the keeper, and do no harm: it
+/// measures or removes what was to be removed, and the next of its kind begins anew.
+async fn within(
+    limit: Duration,
+    what: String,
+    run: impl Future<Output = Result<ExecOutput, EngineError>>,
+) -> Result<ExecOutput, KeeperError> {
+    let output = tokio::time::timeout(limit, run).await;
+    Ok(output.map_err(|_| EngineError::TimedOut { what })??)
+}
+
+/// A copy ends with the limit of its step, after which the barrier ends it.
 async fn copy(
     engine: &EngineClient,
     keeper: &str,
@@ -170,22 +183,34 @@ fn mount_name(target: &str) -> String {
     target.replace('%', "%25").replace('/', "%2F")
 }
 
-fn readable(name: &str) -> String {
+/// Where the service sees the mount of that name.
+pub(super) fn readable(name: &str) -> String {
     name.replace("%2F", "/").replace("%25", "%")
+}
+
+/// The mounts that are not left out as a whole, by where the service sees them.
+pub fn covered_mounts<'a>(
+    mounts: &'a [DataMount],
+    exclude: &'a [String],
+) -> impl Iterator<Item = &'a str> {
+    let is_left_out = |target: &str| {
+        let mut exclude = exclude.iter().map(|it| it.trim_end_matches('/'));
+        exclude.any(|it| target == it || target.starts_with(&format!("{it}/")))
+    };
+    let targets = mounts.iter().map(|it| it.target.as_str());
+    targets.filter(move |it| !is_left_out(it.trim_end_matches('/')))
 }
 
 /// `--mount` and `--exclude` for all data; what is left out as a whole is not mentioned.
 fn mounts(data: &DataSet) -> Vec<String> {
     let mut arguments = Vec::new();
-    let exclude: Vec<&str> = data.exclude.iter().map(|it| it.trim_end_matches('/')).collect();
-    for mount in &data.mounts {
-        let target = mount.target.trim_end_matches('/');
-        if exclude.iter().any(|it| target == *it || target.starts_with(&format!("{it}/"))) {
-            continue;
-        }
-        let name = mount_name(&mount.target);
+    for target in covered_mounts(&data.mounts, &data.exclude) {
+        let Some(mount) = data.mounts.iter().find(|it| it.target == target) else { continue };
+        let name = mount_name(target);
         arguments.extend(["--mount".to_owned(), format!("{name}={}", mount.inside)]);
-        for path in exclude.iter().filter_map(|it| it.strip_prefix(&format!("{target}/"))) {
+        let below = format!("{}/", target.trim_end_matches('/'));
+        let exclude = data.exclude.iter().map(|it| it.trim_end_matches('/'));
+        for path in exclude.filter_map(|it| it.strip_prefix(&below)) {
             arguments.extend(["--exclude".to_owned(), format!("{name}={path}")]);
         }
     }
@@ -210,7 +235,16 @@ fn finished(output: ExecOutput) -> Result<String, KeeperError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::change::DataMount;
+
+    #[tokio::test]
+    async fn a_program_that_does_not_end_is_given_up() {
+        let limit = Duration::from_millis(1);
+        let given_up =
+            within(limit, "removing a snapshot".to_owned(), std::future::pending()).await;
+        let error = given_up.unwrap_err();
+        assert!(matches!(error, KeeperError::Engine(EngineError::TimedOut { .. })), "{error}");
+        assert!(error.to_string().contains("removing a snapshot"), "{error}");
+    }
 
     #[test]
     fn exclusions_are_given_to_the_mount_that_they_lie_in() {

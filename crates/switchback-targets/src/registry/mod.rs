@@ -29,7 +29,7 @@ pub use detect::{Detection, LocalImage, UnknownReason, detect};
 pub use error::{LoginTried, RegistryError};
 pub use login::{Login, Secret};
 pub use platform::Platform;
-pub use reference::{Reference, ReferenceError};
+pub use reference::{Reference, ReferenceError, warm_up};
 pub use resolve::Resolved;
 pub use transport::{Limits, install_crypto_provider};
 pub(crate) use transport::{http_client, is_loopback, read_bounded};

@@ -1,18 +1,23 @@
 //! `quarantine`: what is skipped, and why; by hand too.
 
 use serde_json::{Value, json};
-use switchback_targets::registry::{Platform, Reference};
+use switchback_core::release::Rejected;
+use switchback_targets::{
+    container::decisions::Decisions,
+    registry::{Platform, Reference},
+};
 
 use crate::{
     cli::{QuarantineArgs, QuarantineVerb},
     config::Deployment,
-    context::{Context, only},
+    context::{Busy, Context, only},
     display::result as text,
     error::CommandError,
     exit_code::ExitCode,
     operate::{
-        Answer,
-        connect::{Connected, connect},
+        Answer, Request,
+        connect::{Connected, connect, refuse_other_engine},
+        decisions,
         look::time,
         now,
     },
@@ -36,27 +41,58 @@ pub(super) async fn quarantine(context: &Context, args: QuarantineArgs) -> Answe
         }
         (Some(QuarantineVerb::Add), Some(reference)) => {
             let version = resolved(context, deployment, reference).await?;
-            store.add_quarantine(name, &version, None, "by hand", now())?;
+            let (specification, reason, at) = (String::new(), "by hand".to_owned(), now());
+            let rejected = Rejected { version, specification, reason, at };
+            change(context, &store, deployment, |it| it.reject(rejected.clone())).await?;
         }
         (Some(QuarantineVerb::Clear), None) => {
-            let _removed = store.clear_quarantine(name, None)?;
+            change(context, &store, deployment, |it| clear(it, None)).await?;
         }
         (Some(QuarantineVerb::Clear), Some(reference)) => {
-            let version = match named(&store.quarantine(name)?, reference, name)? {
+            let list = store.quarantine(name)?;
+            let version = match named(&list, reference, name)? {
                 Some(version) => version,
                 None => resolved(context, deployment, reference).await?,
             };
-            if store.clear_quarantine(name, Some(&version))? == 0 {
+            if list.iter().all(|it| it.version != version) {
                 let message = format!("{reference} is not in the quarantine of {name}");
                 return Err(CommandError::new("not_found", message)
                     .hint(format!("switchback quarantine {name}")));
             }
+            change(context, &store, deployment, |it| clear(it, Some(&version))).await?;
         }
     }
     let document = json!({ "deployment": name, "quarantine": listed(&store, name)? });
     let shown = text::quarantine(&document, jiff::Timestamp::now());
     drop(context.printer.result(&shown, &document));
     Ok(ExitCode::Done)
+}
+
+/// Changes what is skipped, with the target and here. Of a target that was never taken over nothing
+/// need be known there, so its engine need not answer.
+async fn change(
+    context: &Context,
+    store: &Store,
+    deployment: &Deployment,
+    change: impl Fn(&mut Decisions),
+) -> Answer<()> {
+    let is_ours =
+        store.deployment(&deployment.name)?.is_some_and(|it| it.current_release.is_some());
+    let connected = match connect(deployment).await {
+        Ok(connected) => connected,
+        Err(_) if !is_ours => return decisions::change_here(store, &deployment.name, change),
+        Err(error) => return Err(error),
+    };
+    refuse_other_engine(store, &connected)?;
+    let (sender, _nobody) = tokio::sync::mpsc::unbounded_channel();
+    let around = context.surroundings(store, sender)?;
+    let request = Request { lock_timeout_ms: context.lock_timeout_ms()?, ..Request::default() };
+    let _busy = Busy::begin();
+    decisions::change(&around, &connected, &request, change).await
+}
+
+fn clear(decisions: &mut Decisions, version: Option<&str>) {
+    let _how_many = decisions.clear(version);
 }
 
 /// What is set aside for a deployment, as `show` and `quarantine` list it.
@@ -116,13 +152,11 @@ fn is_digest(text: &str) -> bool {
     digits.len() == 64 && digits.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
-/// The image that a tag is a tag of: the configured one, else what the container was made from.
+/// The image that a tag is a tag of.
 async fn followed(connected: &Connected) -> Answer<Option<String>> {
-    if let Some(image) = &connected.settings.image {
-        return Ok(Some(image.clone()));
-    }
-    let inspect = connected.engine.container(connected.target()).await?.unwrap_or_default();
-    Ok(inspect["Config"]["Image"].as_str().map(str::to_owned))
+    let inspect = connected.engine.container(connected.target()).await?;
+    let state = connected.kept().await?.state;
+    Ok(decisions::followed(&connected.settings, state.as_ref(), inspect.as_ref()))
 }
 
 #[cfg(test)]

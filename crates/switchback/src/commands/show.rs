@@ -14,7 +14,7 @@ use crate::{
     operate::{
         Answer,
         connect::{Connected, Fact, Kept, connect},
-        journal,
+        decisions, journal,
         look::{EngineView, Looker, Scope, rung, rung_word, time},
         operation_document,
         who::Who,
@@ -228,8 +228,9 @@ async fn release(config: &Config, store: &Store, name: Option<&str>, number: u32
         object["kept_as"] = json!(keep);
     }
     object["specification"] = without_secrets(&found.specification.body);
-    let rejected = store.quarantine(name)?;
-    if let Some(it) = rejected.iter().find(|it| it.version == found.release.version) {
+    let known = decisions::known(store, name, Some(state))?;
+    let release = &found.release;
+    if let Some(it) = known.rejection_of(&release.version, &release.specification) {
         object["quarantined"] = json!(it.reason);
     }
     Ok(object)

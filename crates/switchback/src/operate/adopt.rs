@@ -18,6 +18,7 @@ use switchback_targets::{
 use super::{
     Answer, Request, Surroundings,
     connect::{Connected, Kept, refuse_strangers},
+    decisions,
     detect::followed_by_itself,
     execute::{known, lease, owner},
     now, prepare,
@@ -59,26 +60,28 @@ pub(crate) async fn survey(
         refuse_strangers(state.as_ref(), around.store.id(), &connected.name)?;
     }
     let observed = observe(&connected.engine, connected.target(), None, state).await?;
-    let Some(target) = observed.target() else {
+    let Some(way) = way(observed.state.as_ref(), observed.target(), around.store.id()) else {
         let message = format!("there is no container {} on this engine", connected.target());
         return Err(CommandError::new("not_found", message).hint("docker ps --all"));
     };
     if let Some(refusal) = owner_refusal(&observed, &connected.settings) {
         return Err(refusal.into());
     }
-    let way = way(observed.state.as_ref(), target, around.store.id());
     Ok(Adoption { observed, way })
 }
 
-fn way(state: Option<&TargetState>, target: &Member, store: &str) -> Way {
-    match state {
-        None => Way::First,
-        Some(state) if state.owner.store != store => Way::TakeOver,
-        Some(state) => match state.running() {
+/// None where there is nothing to take over. Another store's record can be taken over without a
+/// container too: it may be about to be installed.
+fn way(state: Option<&TargetState>, target: Option<&Member>, store: &str) -> Option<Way> {
+    match (state, target) {
+        (Some(state), _) if state.owner.store != store => Some(Way::TakeOver),
+        (_, None) => None,
+        (None, Some(_)) => Some(Way::First),
+        (Some(state), Some(target)) => Some(match state.running() {
             None => Way::First,
             Some(running) if running.container == target.id() => Way::Already,
             Some(_) => Way::Again,
-        },
+        }),
     }
 }
 
@@ -120,12 +123,21 @@ pub(crate) async fn adopt(
             remember(around, connected, &state)?;
             return Ok(document(connected, &observed, &state, "up_to_date"));
         }
-        (Way::TakeOver, Some(state)) => ours(around, connected, state),
+        (Way::TakeOver, Some(state)) => {
+            let state = ours(around, connected, state);
+            // Of a target that was only tried, no release is recorded yet.
+            match (state.running(), observed.target()) {
+                (None, Some(_)) => {
+                    with_running(around, connected, &observed, &operation, state).await?
+                }
+                _ => state,
+            }
+        }
         (_, state) => {
-            let state = state
+            let mut state = state
                 .unwrap_or_else(|| TargetState::new(&connected.name, owner(around), &operation));
-            let running = running(around, connected, &observed, state.next_number()).await?;
-            state.after(&operation, running, None, &[])
+            state.decisions = decisions::known(around.store, &connected.name, Some(&state))?;
+            with_running(around, connected, &observed, &operation, state).await?
         }
     };
     let lease = lease(around, connected, request, &operation, &data_of(&observed.members)).await?;
@@ -134,6 +146,9 @@ pub(crate) async fn adopt(
     lease.release().await?;
     written?;
     known(around, connected)?;
+    if way == Way::TakeOver {
+        decisions::replace(around.store, &connected.name, &state.decisions)?;
+    }
     remember(around, connected, &state)?;
     let mut document = document(connected, &observed, &state, "committed");
     document["took_over"] = json!(way == Way::TakeOver);
@@ -159,6 +174,20 @@ async fn write(
     written.map_err(|it| CommandError::new(it.code(), it.to_string()))
 }
 
+/// A record with what runs as its newest release, and what that follows.
+async fn with_running(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    observed: &Observed,
+    operation: &str,
+    mut state: TargetState,
+) -> Answer<TargetState> {
+    let running = running(around, connected, observed, state.next_number()).await?;
+    let followed = decisions::followed(&connected.settings, Some(&state), Some(&running.inspect));
+    state.decisions.follows = followed.or(state.decisions.follows);
+    Ok(state.after(operation, running, None, &[]))
+}
+
 /// Another store's record as ours. Its hashes were made with a key that we do not have.
 fn ours(around: &Surroundings<'_>, connected: &Connected, state: TargetState) -> TargetState {
     let key = HashKey::new(around.store.hash_key().as_bytes());
@@ -167,6 +196,7 @@ fn ours(around: &Surroundings<'_>, connected: &Connected, state: TargetState) ->
     for kept in &mut state.releases {
         kept.release.specification = key.hash(&kept.specification.body);
     }
+    state.decisions = state.decisions.of_another_key();
     state
 }
 
@@ -302,6 +332,9 @@ pub fn remember(
             created_at: release.at,
             release_json: text,
         })?;
+    }
+    if state.owner.store == around.store.id() {
+        decisions::copy(around.store, name, &state.decisions)?;
     }
     if state.current > 0 {
         around.store.set_current(name, u64::from(state.current))?;

@@ -6,18 +6,21 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use switchback_targets::{
     container::{
+        hash::HashKey,
         members::Member,
-        plan::{label_of, version_of},
+        plan::{label_of, version_of, wanted_specification},
         settings::ContainerSettings,
     },
     engine_api::{EngineClient, EngineError, EngineLocation, locate},
+    keeper,
     registry::{self, Detection, Platform, Reference, RegistryError, Resolved, UnknownReason},
 };
 
 use super::{
     Answer,
-    connect::{Connected, settings},
-    detect::{compare, followed_by_itself, local_image},
+    connect::{Connected, read_kept, settings},
+    decisions,
+    detect::{compare, local_image},
     now, prepare,
 };
 use crate::{config::Deployment, error::CommandError, store::Store};
@@ -130,6 +133,8 @@ struct Found {
     host: Option<String>,
     current: (Option<String>, Option<String>),
     target: (Option<String>, Option<String>),
+    /// Keyed hash of what an update would make the container from.
+    specification: String,
 }
 
 impl Found {
@@ -170,15 +175,32 @@ async fn found(
         ),
         Some(Err(error)) => Found::unknown(&error.code, error.clone()),
         Some(Ok(seen)) => match seen.members.get(&settings.container) {
-            None => to_install(registry, seen, &settings).await,
+            None => {
+                let found = to_install(registry, seen, &settings).await;
+                Found { specification: specification(store, seen, None, &settings), ..found }
+            }
             Some(member) => {
-                let found = installed(registry, member, &settings).await;
+                let found = installed(registry, seen, member, &settings).await;
                 let found = with_changed_settings(store, deployment, seen, &settings, found).await;
-                Found { current: (Some(version_of(member)), label_of(member)), ..found }
+                let specification = specification(store, seen, Some(member), &settings);
+                let current = (Some(version_of(member)), label_of(member));
+                Found { current, specification, ..found }
             }
         },
     };
     Found { host: Some(location.url), ..found }
+}
+
+/// What an update would make the container from. Its image is not part of that.
+fn specification(
+    store: &Store,
+    seen: &Seen,
+    member: Option<&Member>,
+    settings: &ContainerSettings,
+) -> String {
+    let wanted = wanted_specification(settings, member, "", seen.engine.facts());
+    let key = HashKey::new(store.hash_key().as_bytes());
+    wanted.map(|it| key.hash(&it.body)).unwrap_or_default()
 }
 
 /// A container that is not there can be installed if it is told how.
@@ -202,12 +224,32 @@ async fn to_install(
     }
 }
 
+/// What is configured is known; else the record with the target says it, which takes one more request.
+async fn followed(
+    seen: &Seen,
+    member: &Member,
+    settings: &ContainerSettings,
+) -> Answer<Option<String>> {
+    let state = match &settings.image {
+        Some(_) => None,
+        None => {
+            let files = keeper::read_records(&seen.engine, &settings.container).await?;
+            read_kept(&settings.deployment, files)?.state
+        }
+    };
+    Ok(decisions::followed(settings, state.as_ref(), Some(&member.inspect)))
+}
+
 async fn installed(
     registry: &registry::Client,
+    seen: &Seen,
     member: &Member,
     settings: &ContainerSettings,
 ) -> Found {
-    let followed = settings.image.clone().or_else(|| followed_by_itself(member.image_reference()));
+    let followed = match followed(seen, member, settings).await {
+        Ok(followed) => followed,
+        Err(error) => return Found::unknown(&error.code.clone(), error),
+    };
     let Some(followed) = followed else {
         let message =
             format!("container {} was made from an image without a name", settings.container);
@@ -277,12 +319,11 @@ fn document(
     held: Option<&String>,
 ) -> Answer<Value> {
     let name = &deployment.name;
-    let Found { mut status, mut reason, error, host, current, target } = found;
-    if let ("available", Some(version)) = (status, &target.0) {
-        let rejected = store.quarantine(name)?.into_iter().find(|it| it.version == *version);
-        if let Some(rejected) = rejected {
-            (status, reason) = ("quarantined", Some(rejected.reason));
-        }
+    let Found { mut status, mut reason, error, host, current, target, specification } = found;
+    if let ("available", Some(version)) = (status, &target.0)
+        && let Some(rejected) = store.is_quarantined(name, version, &specification)?
+    {
+        (status, reason) = ("quarantined", Some(rejected.reason));
     }
     let mut document = json!({
         "deployment": name,

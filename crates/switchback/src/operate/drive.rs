@@ -1,15 +1,15 @@
 //! One operation from its wish to its result.
 
 use serde_json::{Value, json};
-use switchback_core::{Cause, Outcome, Record, event::EventKind};
-use switchback_targets::container::change::Change;
+use switchback_core::{Outcome, event::EventKind};
 
 use super::{
-    Answer, Request, Surroundings, Wanted,
+    Answer, Request, Surroundings,
     adopt::remember,
     connect::{Connected, Kept, connect, refuse_other_engine, refuse_strangers},
+    decisions,
     downtime::Downtime,
-    execute::{self, Ended, execute, is_update},
+    execute::{self, Ended, execute},
     look::look_after,
     now,
     prepare::{Prepared, prepare},
@@ -44,18 +44,21 @@ pub(crate) async fn drive(
     let prepared = Box::pin(prepare(around, &connected, &kept, request, &execute::id())).await?;
     let action = request.goal.action();
     if prepared.planned.is_none() {
-        noted(hold(around, &connected, request, &prepared));
-        return Ok(up_to_date(&connected, &prepared, action));
+        let mut document = up_to_date(&connected, &prepared, action);
+        let decided = &prepared.desired.decisions;
+        if let Err(error) = decisions::wish(around, &connected, request, decided).await
+            && let Some(warnings) = document["warnings"].as_array_mut()
+        {
+            warnings.push(decisions::not_kept(&error));
+        }
+        return Ok(document);
     }
     let document = super::plan_document::document(&connected, &prepared);
     confirm(&document)?;
-    let (prepared, ended) = Box::pin(execute(around, &connected, request, &prepared)).await?;
+    let ended = Box::pin(execute(around, &connected, request, &prepared)).await?;
     let warnings = strings(&document["warnings"]);
     let document = conclude(around, &connected, action, "manual", &ended, follow, warnings).await;
-    if matches!(ended.outcome, Ok(Outcome::Committed)) {
-        noted(hold(around, &connected, request, &prepared));
-    }
-    noted(after(around, &connected, request, &ended).await);
+    noted(after(around, &connected, &ended).await);
     Ok(document)
 }
 
@@ -111,7 +114,7 @@ async fn finish_first(
     };
     let result =
         conclude(around, connected, "recover", "recovery", &ended, follow, Vec::new()).await;
-    noted(after(around, connected, request, &ended).await);
+    noted(after(around, connected, &ended).await);
     match &ended.outcome {
         Ok(Outcome::Stuck { .. }) => {
             let message =
@@ -148,7 +151,7 @@ pub(crate) async fn recover_one(
     };
     let document =
         conclude(around, &connected, "recover", "recovery", &ended, follow, Vec::new()).await;
-    noted(after(around, &connected, &request, &ended).await);
+    noted(after(around, &connected, &ended).await);
     Ok(Some(document))
 }
 
@@ -203,6 +206,8 @@ async fn conclude(
     warnings: Vec<String>,
 ) -> Value {
     let finished_at = now();
+    let killed = ended.killed.iter().map(|it| it.after(&connected.settings));
+    let warnings = warnings.into_iter().chain(killed).collect();
     let facts = Facts {
         operation: &ended.operation,
         deployment: &connected.name,
@@ -260,97 +265,15 @@ async fn url_now(connected: &Connected) -> Option<String> {
     service_url(&connected.settings, &connected.engine.location().url, &inspect)
 }
 
-/// `--to` holds a deployment until the next plain update; a rollback by hand quarantines what it
-/// leaves, which holds it too. A wish that finds nothing to do is a wish all the same.
-fn hold(
-    around: &Surroundings<'_>,
-    connected: &Connected,
-    request: &Request,
-    prepared: &Prepared,
-) -> Answer<()> {
-    let name = &connected.name;
-    match &request.goal {
-        Wanted::Update { to: Some(_) } => {
-            if let Some(reference) = &prepared.reference {
-                around.store.set_hold(name, &reference.familiar())?;
-            }
-        }
-        Wanted::Update { to: None } => {
-            let _was_held = around.store.release_hold(name)?;
-        }
-        Wanted::Rollback { .. } => {
-            if let Some(left) = prepared.planned.as_ref().and_then(|it| it.previous.as_ref()) {
-                let reason = "rolled back by hand";
-                around.store.add_quarantine(name, &left.version, None, reason, now())?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What follows from an end: releases are copied from the target, a verdict is remembered, and what
-/// runs now is looked at once more for those who ask later.
-async fn after(
-    around: &Surroundings<'_>,
-    connected: &Connected,
-    request: &Request,
-    ended: &Ended,
-) -> Answer<()> {
+/// What follows from an end: what is recorded with the target is copied, and what runs now is looked
+/// at once more for those who ask later.
+async fn after(around: &Surroundings<'_>, connected: &Connected, ended: &Ended) -> Answer<()> {
     let state = connected.kept().await?.state;
     if let Some(state) = &state {
         execute::known(around, connected)?;
         remember(around, connected, state)?;
     }
-    let verdict = judge(around, connected, request, ended);
+    let copied = decisions::committed(around, connected, ended);
     look_after(around.store, connected).await;
-    verdict
-}
-
-/// A verdict about the release itself is remembered.
-fn judge(
-    around: &Surroundings<'_>,
-    connected: &Connected,
-    request: &Request,
-    ended: &Ended,
-) -> Answer<()> {
-    let cause = match &ended.outcome {
-        Ok(
-            Outcome::RolledBack { cause }
-            | Outcome::Failed { cause }
-            | Outcome::Stuck { cause, .. },
-        ) => cause,
-        Ok(Outcome::Committed | Outcome::Accepted) | Err(_) => return Ok(()),
-    };
-    if cause.is_verdict() && (is_update(request) || request.trigger == "recovery") {
-        reject(around, connected, ended, cause)?;
-    }
-    Ok(())
-}
-
-/// Remembers what was rejected, with the specification that it was tried with.
-fn reject(
-    around: &Surroundings<'_>,
-    connected: &Connected,
-    ended: &Ended,
-    cause: &Cause,
-) -> Answer<()> {
-    let Some(Record::Opened { plan, .. }) = ended.records.first() else { return Ok(()) };
-    let release = plan.seal.iter().find_map(|it| match &it.change {
-        Change::RecordRelease { commit } => Some(&commit.release),
-        _ => None,
-    });
-    // A release that was committed before is known to be good: a way back to it that failed says
-    // nothing about it.
-    let Some(release) = release.filter(|it| it.operation.as_ref() == Some(&ended.operation)) else {
-        return Ok(());
-    };
-    let (name, specification) = (&connected.name, Some(release.specification.as_str()));
-    around.store.add_quarantine(
-        name,
-        &release.version,
-        specification,
-        &cause.to_string(),
-        now(),
-    )?;
-    Ok(())
+    copied
 }

@@ -10,6 +10,7 @@ use switchback_targets::{
         document::Owner,
         driver::{ContainerDriver, DriverSetup, Evidence},
         gate::ShortLooks,
+        killed::Killed,
         members::data_of,
     },
     keeper::{
@@ -20,8 +21,9 @@ use switchback_targets::{
 };
 
 use super::{
-    Answer, Request, Surroundings, Wanted,
+    Answer, Request, Surroundings,
     connect::{Connected, Fact, refuse_strangers},
+    decisions,
     journal::TwinJournal,
     now,
     prepare::{self, Prepared},
@@ -44,6 +46,8 @@ pub struct Ended {
     pub records: Vec<Fact>,
     /// What was kept of a version that was taken back.
     pub evidence: Option<Evidence>,
+    /// Containers that did not end when they were asked to.
+    pub killed: Vec<Killed>,
     /// When it began, in milliseconds since the epoch.
     pub started_at: u64,
 }
@@ -54,7 +58,7 @@ pub async fn execute(
     connected: &Connected,
     request: &Request,
     prepared: &Prepared,
-) -> Answer<(Prepared, Ended)> {
+) -> Answer<Ended> {
     let started_at = now();
     let operation = prepared.desired.operation.clone();
     let data = data_of(&prepared.observed.members);
@@ -69,12 +73,15 @@ pub async fn execute(
         }
     };
     let ended = Box::pin(run(around, connected, request, &again, &lease, started_at)).await;
+    if let Ok(ended) = &ended {
+        decisions::judge(around, connected, lease.keeper(), ended).await;
+    }
     drop(renewing);
     // An error here is one from before the transaction began.
     if ended.as_ref().map_or(true, is_over) {
         give_back(&lease).await;
     }
-    Ok((again, ended?))
+    ended
 }
 
 /// Gives the lease back. What was done is done, even if the engine does not take it: the next
@@ -208,7 +215,8 @@ async fn run(
     let outcome = engine.execute(planned.plan.clone(), lease.holder().to_string()).await;
     let outcome = outcome.map_err(|it| CommandError::new("locked", it.to_string()));
     let (operation, records) = (operation.clone(), journal.records().to_vec());
-    Ok(Ended { operation, outcome, records, evidence: driver.take_evidence(), started_at })
+    let (evidence, killed) = (driver.take_evidence(), driver.take_killed());
+    Ok(Ended { operation, outcome, records, evidence, killed, started_at })
 }
 
 /// Writes down that an operation begins, before anything of it happens.
@@ -294,11 +302,6 @@ pub fn owner(around: &Surroundings<'_>) -> Owner {
 /// The id that an operation will have.
 pub fn id() -> String {
     new_operation(now())
-}
-
-/// Whether an update was asked for.
-pub fn is_update(request: &Request) -> bool {
-    matches!(request.goal, Wanted::Update { .. })
 }
 
 /// Whether a journal has come to its end.

@@ -9,6 +9,7 @@ pub mod adopt;
 pub mod check;
 pub(crate) mod clear;
 pub mod connect;
+pub(crate) mod decisions;
 pub mod detect;
 pub mod downtime;
 pub mod drive;

@@ -1,16 +1,17 @@
 //! Looks at a deployment and plans, and changes nothing.
 
 use serde_json::{Value, json};
-use switchback_core::{Baseline, HealthGate, PlanError, Reporter, release::way_back};
+use switchback_core::{Baseline, HealthGate, PlanError, Reporter};
 use switchback_targets::{
     container::{
         change::Change,
+        decisions::Decisions,
         document::TargetState,
         gate::{ContainerGate, ShortLooks, keeps_restarting},
         goal::{Desired, Goal, IncomingImage},
         hash::HashKey,
         members::Doing,
-        observe::{Observed, observe},
+        observe::{FoundSnapshot, Observed, observe},
         plan::{Planned, digest_of, plan},
     },
     keeper,
@@ -21,7 +22,8 @@ use switchback_targets::{
 use super::{
     Answer, Request, Surroundings, Wanted,
     connect::{Connected, Kept},
-    detect::{Comparison, compare, followed_by_itself, local_image},
+    decisions,
+    detect::{Comparison, compare, local_image},
     now,
 };
 use crate::{error::CommandError, store::Store};
@@ -64,36 +66,43 @@ pub async fn prepare(
         }
         Wanted::Rollback { to, with_data } => {
             observed.found.snapshots = snapshots(connected, observed.state.as_ref()).await?;
-            let number = release_to_go_to(around.store, connected, observed.state.as_ref(), *to)?;
+            let state = observed.state.as_ref();
+            let number = decisions::release_to_go_to(around.store, connected, state, *to)?;
             Goal::Rollback { number, with_data: *with_data }
         }
     };
-    observed.baseline = baseline(connected, &observed).await?;
     let desired = Desired {
         operation: operation.to_owned(),
         now: now(),
         settings: connected.settings.clone(),
         goal,
         key: HashKey::new(around.store.hash_key().as_bytes()),
+        decisions: Decisions::default(),
         accept_loss: request.accept_loss,
     };
+    // A plan that changes nothing has nothing to be measured against.
+    if !matches!(plan(&observed, &desired), Err(PlanError::NothingToDo { .. })) {
+        observed.baseline = baseline(connected, &observed).await?;
+    }
     finish(around, connected, request, observed, desired, reference, warnings)
 }
 
 /// Whether what is configured differs from what runs, the image apart.
 pub(crate) async fn is_changed(store: &Store, connected: &Connected) -> Answer<bool> {
     let state = connected.kept().await?.state;
-    let followed = connected.settings.image.clone();
+    let configured = connected.settings.image.clone();
     let observed =
-        observe(&connected.engine, connected.target(), followed.as_deref(), state).await?;
-    let of_itself = || observed.target().and_then(|it| of_container(&it.inspect));
-    let Some(followed) = followed.or_else(of_itself) else { return Ok(false) };
+        observe(&connected.engine, connected.target(), configured.as_deref(), state).await?;
+    let inspect = observed.target().map(|it| &it.inspect);
+    let followed = decisions::followed(&connected.settings, observed.state.as_ref(), inspect);
+    let Some(followed) = followed else { return Ok(false) };
     let desired = Desired {
         operation: "check".to_owned(),
         now: 0,
         settings: connected.settings.clone(),
         goal: Goal::Update(Box::new(as_it_is(&observed, &followed.parse()?))),
         key: HashKey::new(store.hash_key().as_bytes()),
+        decisions: Decisions::default(),
         accept_loss: true,
     };
     // What refuses an update is said by `plan`; here only whether there would be one counts.
@@ -110,13 +119,17 @@ fn finish(
     reference: Option<Reference>,
     warnings: Vec<String>,
 ) -> Answer<Prepared> {
+    let decided =
+        decisions::after(around.store, connected, request, &observed, reference.as_ref())?;
+    let desired = Desired { decisions: decided, ..desired };
     let planned = match plan(&observed, &desired) {
         Ok(planned) => Some(planned),
         Err(PlanError::NothingToDo { .. }) => None,
         Err(error) => return Err(error.into()),
     };
     if let (Some(planned), Goal::Update(_)) = (&planned, &desired.goal) {
-        refuse_rejected(around.store, connected, request, planned)?;
+        let state = observed.state.as_ref();
+        decisions::refuse_rejected(around.store, connected, request, state, planned)?;
         super::ports::refuse_taken(connected, observed.target())?;
     }
     let fingerprint = fingerprint(&observed, &desired);
@@ -140,19 +153,19 @@ pub async fn again(
     finish(around, connected, request, observed, desired, reference, earlier.warnings.clone())
 }
 
-/// Looks at the target and at the image it follows: what is configured, else what the container was
-/// made from; or what a person names, which may be a tag of that.
+/// Looks at the target and at the image it follows, or at what a person names, which may be a tag of
+/// that.
 async fn look(
     connected: &Connected,
     request: &Request,
     target: &str,
     state: Option<TargetState>,
 ) -> Answer<(Option<Reference>, Observed)> {
-    let configured = connected.settings.image.clone();
-    let followed = match configured {
-        Some(configured) => Some(configured),
-        None => connected.engine.container(target).await?.and_then(|it| of_container(&it)),
+    let running = match &connected.settings.image {
+        Some(_) => None,
+        None => connected.engine.container(target).await?,
     };
+    let followed = decisions::followed(&connected.settings, state.as_ref(), running.as_ref());
     let wanted = match &request.goal {
         Wanted::Update { to: Some(to) } => Some(named(to, followed.as_deref())),
         Wanted::Update { to: None } | Wanted::Rollback { .. } => followed,
@@ -189,11 +202,6 @@ pub(crate) fn named(to: &str, followed: Option<&str>) -> String {
         return to.to_owned();
     }
     format!("{repository}:{to}")
-}
-
-/// An adopted container follows the reference that it was made from, less the digest.
-fn of_container(inspect: &Value) -> Option<String> {
-    followed_by_itself(inspect["Config"]["Image"].as_str()?)
 }
 
 async fn incoming(
@@ -287,37 +295,19 @@ async fn newer(
     })
 }
 
-async fn snapshots(connected: &Connected, state: Option<&TargetState>) -> Answer<Vec<String>> {
-    let mut found = Vec::new();
-    for release in state.into_iter().flat_map(|it| &it.releases) {
-        if let Some(snapshot) = &release.release.snapshot
-            && keeper::has_snapshot(&connected.engine, connected.target(), &snapshot.operation)
-                .await?
-        {
-            found.push(snapshot.operation.clone());
-        }
-    }
-    Ok(found)
-}
-
-fn release_to_go_to(
-    store: &Store,
+async fn snapshots(
     connected: &Connected,
     state: Option<&TargetState>,
-    wanted: Option<u32>,
-) -> Answer<u32> {
-    let releases: Vec<_> =
-        state.into_iter().flat_map(|it| &it.releases).map(|it| it.release.clone()).collect();
-    let rejected = store.quarantine(&connected.name)?;
-    let is_rejected = |it: &switchback_core::release::Release| {
-        rejected.iter().any(|quarantined| quarantined.version == it.version)
-    };
-    let running = state.map_or(0, |it| it.current);
-    let found = way_back(&releases, running, wanted, is_rejected);
-    found.map(|it| it.number).map_err(|it| {
-        CommandError::new("no_previous_release", it.to_string())
-            .hint(format!("switchback show {}", connected.name))
-    })
+) -> Answer<Vec<FoundSnapshot>> {
+    let mut found = Vec::new();
+    for release in state.into_iter().flat_map(|it| &it.releases) {
+        let Some(snapshot) = &release.release.snapshot else { continue };
+        let operation = snapshot.operation.clone();
+        let mounts =
+            keeper::snapshot_mounts(&connected.engine, connected.target(), &operation).await?;
+        found.extend(mounts.map(|mounts| FoundSnapshot { operation, mounts }));
+    }
+    Ok(found)
 }
 
 /// Looks at the running version as the gate will, so that a way back is held to no more.
@@ -347,22 +337,6 @@ pub fn gate_with(connected: &Connected, client: HttpClient) -> ContainerGate {
         health: connected.settings.health.clone(),
         client,
     }
-}
-
-/// What was rejected is skipped until something newer exists or a person names it.
-fn refuse_rejected(
-    store: &Store,
-    connected: &Connected,
-    request: &Request,
-    planned: &Planned,
-) -> Answer<()> {
-    let release = &planned.release;
-    let found = store.is_quarantined(&connected.name, &release.version, &release.specification)?;
-    let Some(rejected) = found.filter(|_| !request.force) else { return Ok(()) };
-    let message = format!("{} was rejected: {}", release.version, rejected.reason);
-    let name = &connected.name;
-    Err(CommandError::new("quarantined", message)
-        .hint(format!("switchback quarantine {name} clear   (or name it: switchback update {name} --to {} --force)", release.version)))
 }
 
 /// The same plan has the same fingerprint: planned once more with nothing of this moment in it.

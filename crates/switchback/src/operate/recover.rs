@@ -16,6 +16,7 @@ use switchback_targets::{
 use super::{
     Answer, Request, Surroundings,
     connect::{Connected, Fact, Kept},
+    decisions,
     execute::{Ended, begin, give_back, is_closed, is_over, lease as ask_lease, owner},
     journal::{self, TwinJournal},
     now, prepare, report,
@@ -171,6 +172,7 @@ pub async fn recover(
             outcome: Ok(outcome),
             records,
             evidence: None,
+            killed: Vec::new(),
             started_at,
         }));
     }
@@ -190,6 +192,9 @@ pub async fn recover(
     }
     let ended =
         Box::pin(run(around, connected, request, &interrupted, way, &lease, started_at)).await;
+    if let Ok(ended) = &ended {
+        decisions::judge(around, connected, lease.keeper(), ended).await;
+    }
     drop(renewing);
     let ended = ended?;
     if is_over(&ended) {
@@ -259,7 +264,8 @@ async fn run(
     };
     let outcome = outcome.map_err(CommandError::from);
     let (operation, records) = (operation.clone(), journal.records().to_vec());
-    Ok(Ended { operation, outcome, records, evidence: driver.take_evidence(), started_at })
+    let (evidence, killed) = (driver.take_evidence(), driver.take_killed());
+    Ok(Ended { operation, outcome, records, evidence, killed, started_at })
 }
 
 /// Copies another store's transaction into ours, so that it can go on from here.

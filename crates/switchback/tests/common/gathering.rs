@@ -16,6 +16,9 @@ use super::{
 /// Less than the 10 s after which the program gives up a request that reads.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// How many are tried together: more than two processors can serve come apart by seconds.
+const TOGETHER: usize = 5;
+
 /// What happens to the engine.
 type Event = Box<dyn Fn() + Send + Sync>;
 
@@ -95,4 +98,26 @@ pub(crate) fn gathered(
         Gathered { output, at: line.map(|it| format!("request {at} ({it})")) }
     };
     started.into_iter().map(end).collect()
+}
+
+/// How many requests a command makes that nobody disturbs.
+#[track_caller]
+pub(crate) fn requests_of(world: &World, arguments: &[&str]) -> usize {
+    let socket = world.folder.path().join("counted.sock");
+    let never = (0, Moment::HeldBack, Signal::INT);
+    let proxy = Proxy::start(&socket, world.lab.engine_url(), never);
+    let running = Running::spawn(world.command("state", &proxy.url, arguments));
+    proxy.watch(running.pid());
+    let output = running.wait();
+    assert_eq!(output.code, Some(0), "{output}");
+    proxy.requests().len()
+}
+
+/// The numbers of the requests to try, `step` apart, in groups that are tried together; with
+/// `SWITCHBACK_SWEEP=full` in the environment, all of them.
+pub(crate) fn in_chunks(first: usize, total: usize, step: usize) -> Vec<Vec<usize>> {
+    let is_full = std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full");
+    let (first, step) = if is_full { (1, 1) } else { (first, step) };
+    let places: Vec<usize> = (first..=total).step_by(step).collect();
+    places.chunks(TOGETHER).map(<[usize]>::to_vec).collect()
 }

@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod names;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod registry;
 pub(crate) mod service;
 pub(crate) mod spare;
 pub(crate) mod store;

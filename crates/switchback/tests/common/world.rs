@@ -23,6 +23,9 @@ healthy_streak = 2
 min_healthy_time = "1s"
 healthy_deadline = "12s""#;
 
+/// Stands in a configuration in place of an image.
+const WITHOUT_IMAGE: &str = "# it follows what it was made from";
+
 /// Everything that one test has.
 pub(crate) struct World {
     pub(crate) lab: Lab,
@@ -143,6 +146,11 @@ impl World {
         self.settings.borrow_mut().push(line.to_owned());
     }
 
+    /// Leaves the image out of the configuration, as people do who adopt what runs.
+    pub(crate) fn follows_what_it_was_made_from(&self) {
+        self.setting(WITHOUT_IMAGE);
+    }
+
     /// Replaces the probe; none: the deployment has no probe.
     pub(crate) fn probe(&self, lines: Option<&str>) {
         *self.probe.borrow_mut() = lines.map(str::to_owned);
@@ -157,7 +165,8 @@ impl World {
         let (settings, probe) = (self.settings.borrow().join("\n"), self.probe.borrow());
         let probe = probe.as_deref().unwrap_or_default();
         let (image, name, gate) = (self.image("latest"), &self.name, self.gate.borrow());
-        let image = if settings.lines().any(|it| it.starts_with("image =")) {
+        let is_said = |it: &str| it.starts_with("image =") || it == WITHOUT_IMAGE;
+        let image = if settings.lines().any(is_said) {
             String::new()
         } else {
             format!("image = \"{image}\"")

@@ -7,6 +7,7 @@ mod common;
 
 mod acceptance;
 mod checking;
+mod deciding;
 mod failing;
 mod fidelity;
 mod hooks;
@@ -14,6 +15,7 @@ mod interrupting;
 mod killing;
 mod operators;
 mod pruning;
+mod restarting;
 mod rollback;
 mod staging;
 mod taking;

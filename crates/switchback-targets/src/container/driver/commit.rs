@@ -76,7 +76,10 @@ impl ContainerDriver {
         self.write(BEFORE_FILE, &before).await?;
         let owner = self.setup.owner.clone();
         let deployment = self.setup.deployment.clone();
-        let after = before.after(&commit.operation, running, previous, &commit.dropped);
+        let mut after = before.after(&commit.operation, running, previous, &commit.dropped);
+        if let Some(decisions) = &commit.decisions {
+            after.decisions.clone_from(decisions);
+        }
         self.write(STATE_FILE, &TargetState { deployment, owner, ..after }).await
     }
 

@@ -9,13 +9,14 @@ use std::collections::HashMap;
 use switchback_core::{
     Expectation, GatePolicy, Plan, PlanError, Step, StepId,
     plan::check::check,
-    release::{Evidence, Release, Snapshot},
+    release::{Evidence, Rejected, Release, Snapshot},
 };
 
 use self::incoming::Incoming;
-pub use self::incoming::{digest_of, label_of, version_of};
+pub use self::incoming::{digest_of, label_of, version_of, wanted_specification};
 use super::{
     change::{Change, CommitDraft, DataMount, DataSet, PreviousDraft, Subject},
+    decisions::Decisions,
     driver::ContainerDriver,
     goal::{Desired, Goal},
     members::{Doing, Member, data_of},
@@ -187,7 +188,26 @@ impl Planner<'_> {
             name: self.at.name.clone(),
             keep: self.keep_of_incoming(),
             previous,
+            decisions: Some(self.decisions(release)),
         }
+    }
+
+    /// What a rollback by hand leaves is skipped from then on: run in any way, unless it is the same
+    /// version run in another way that it goes back to.
+    fn decisions(&self, release: &Release) -> Decisions {
+        let mut decisions = self.to.decisions.clone();
+        let left = matches!(self.to.goal, Goal::Rollback { .. }).then(|| self.previous()).flatten();
+        let is_same = left.as_ref().is_some_and(|it| it.version == release.version);
+        // Where the way in which it was run is not known, it cannot be told from what is gone back to.
+        if let Some(left) = left.filter(|it| !(is_same && it.specification.is_empty())) {
+            decisions.reject(Rejected {
+                version: left.version,
+                specification: if is_same { left.specification } else { String::new() },
+                reason: "rolled back by hand".to_owned(),
+                at: self.to.now,
+            });
+        }
+        decisions
     }
 
     fn keep_of_current(&self) -> Option<String> {
@@ -256,7 +276,7 @@ impl Planner<'_> {
             all.insert(self.temporary(&self.at.name), (**specification).clone());
         }
         for dependent in self.at.members.iter().skip(1) {
-            let specification = incoming::as_it_runs(self.at, dependent);
+            let specification = incoming::as_it_runs(&self.at.engine, dependent);
             all.insert(self.temporary(dependent.name()), specification);
         }
         all

@@ -18,7 +18,7 @@ use crate::{
     operate::{
         Answer,
         connect::{Connected, Kept},
-        journal, service_url,
+        decisions, journal, service_url,
     },
     store::{Observation, Operation},
 };
@@ -127,8 +127,8 @@ fn add_releases(
     if state.owner.store != looker.store.id() {
         row["owned_by"] = json!(format!("{}@{}", state.owner.user, state.owner.host));
     }
-    let rejected = looker.store.quarantine(name)?;
-    if let Some(previous) = super::way_back(state, &rejected) {
+    let decided = decisions::known(looker.store, name, Some(state))?;
+    if let Some(previous) = super::way_back(state, &decided) {
         row["previous_release"] = json!(format!("r{}", previous.release.number));
         row["previous_version"] = json!(previous.release.version);
         if let Some(label) = &previous.release.label {

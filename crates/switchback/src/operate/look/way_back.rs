@@ -1,10 +1,12 @@
 //! On which rung the way back to a release stands.
 
 use switchback_core::release::{Release, Rung, way_back as choose};
-use switchback_targets::container::document::{KeptRelease, TargetState};
+use switchback_targets::container::{
+    decisions::Decisions,
+    document::{KeptRelease, TargetState},
+};
 
 use super::EngineView;
-use crate::store::Quarantined;
 
 /// The rung of a recorded release, from what is there. Whether a registry still has an image is
 /// not asked: `registry` says that it would have to be pulled.
@@ -20,12 +22,9 @@ pub(crate) fn rung(view: &EngineView, state: &TargetState, kept: &KeptRelease) -
 }
 
 /// The release that a rollback without a number goes to.
-pub(crate) fn way_back<'a>(
-    state: &'a TargetState,
-    rejected: &[Quarantined],
-) -> Option<&'a KeptRelease> {
+pub(crate) fn way_back<'a>(state: &'a TargetState, decided: &Decisions) -> Option<&'a KeptRelease> {
     let releases: Vec<Release> = state.releases.iter().map(|it| it.release.clone()).collect();
-    let is_rejected = |it: &Release| rejected.iter().any(|known| known.version == it.version);
+    let is_rejected = |it: &Release| decided.rejection_of(&it.version, &it.specification).is_some();
     let number = choose(&releases, state.current, None, is_rejected).ok()?.number;
     state.release(number)
 }
