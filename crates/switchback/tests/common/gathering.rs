@@ -79,10 +79,10 @@ pub(crate) fn gathered(
     let start = |(at, world): &(usize, &World)| {
         let gathering = Arc::clone(&gathering);
         let strike = move |pid: Pid| {
+            gathering.arrive();
             if kills {
                 kill_process(pid, Signal::KILL).ok();
             }
-            gathering.arrive();
         };
         let socket = world.folder.path().join("gathered.sock");
         let moment = (*at, Moment::HeldBack);
