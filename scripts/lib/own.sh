@@ -19,9 +19,11 @@ own_suite() {
 }
 
 own_packages() {
-    case $1 in
-    trixie) echo docker.io podman iptables socat ;;
-    *) echo docker.io iptables socat ;;
+    case $(own_kind "$1") in
+    # What its network needs, and its init, are only recommended by Podman; of the two runtimes that it
+    # takes, crun refuses hosts that have both kinds of control groups.
+    podman) echo podman runc nftables aardvark-dns catatonit socat ;;
+    docker) echo docker.io iptables socat ;;
     esac
 }
 
@@ -33,12 +35,11 @@ on_lab() { docker --host "$ENGINE_URL" "$@"; }
 # own_up NAME: starts it, and writes where it is into engines/NAME/env. Call engine_up and
 # registries_up first. Sets OWN_URL.
 own_up() {
-    local name=$1 folder="$OWN/$1" suite image id
-    suite="$(own_suite "$name")"
+    local name=$1 folder="$OWN/$1" id
     command -v socat >/dev/null || apt_install socat
     mkdir -p "$folder/run" "$folder/data" "$LAB_DIR/tmp"
     own_forwards
-    own_image "$suite"
+    own_image "$name"
     id="$(cat "$folder/container" 2>/dev/null)" || id=
     if [ "$(own_made "$id")" != "$(own_recipe "$name")" ]; then
         own_remove "$name"
@@ -114,10 +115,11 @@ own_down() {
     process_stop forward-private-registry
 }
 
-# own_image SUITE: sets OWN_IMAGE, which is on the lab's engine then.
+# own_image NAME: sets OWN_IMAGE, which is on the lab's engine then.
 own_image() {
-    local suite=$1 root packages
-    packages="$(own_packages "$suite")"
+    local suite root packages
+    suite="$(own_suite "$1")"
+    packages="$(own_packages "$1")"
     root="$suite-$(cksum <<<"$packages" | cut -d ' ' -f 1)"
     OWN_IMAGE="switchback-lab-engine:$root"
     if on_lab image inspect "$OWN_IMAGE" >/dev/null 2>&1; then return; fi

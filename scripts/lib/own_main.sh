@@ -9,6 +9,12 @@ mount --make-rshared /
 
 for socket in /forward/*.sock; do
     port="$(basename "$socket" .sock)"
+    # Podman does not take a registry on 127.0.0.1 without TLS by itself, as Docker does.
+    if [ -d /etc/containers ]; then
+        mkdir -p /etc/containers/registries.conf.d
+        printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$port" \
+            >"/etc/containers/registries.conf.d/lab-$port.conf"
+    fi
     socat "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr" "UNIX-CONNECT:$socket" &
 done
 
@@ -19,7 +25,7 @@ engine() {
         # listen without it.
         exec dockerd --host unix:///lab/engine.sock --host tcp://0.0.0.0:2375 --tls=false
         ;;
-    podman) exec podman system service --time=0 tcp:0.0.0.0:2375 ;;
+    podman) exec podman --runtime runc --cgroup-manager cgroupfs system service --time=0 tcp:0.0.0.0:2375 ;;
     esac
 }
 

@@ -41,7 +41,12 @@ fn assert_nothing_lost(world: &World, pruned: &Gathered) -> Result<(), String> {
     let expected = if is_new { "2.0.0" } else { "1.0.0" };
     world.until("the service answers", || world.status("/health") == 200);
     let (serving, rows) = (world.serving(), world.rows());
-    if serving != expected || rows != ROWS as u64 || history.iter().any(|it| it.contains(" open")) {
+    let policy = world.service()["HostConfig"]["RestartPolicy"]["Name"].clone();
+    if policy != "unless-stopped"
+        || serving != expected
+        || rows != ROWS as u64
+        || history.iter().any(|it| it.contains(" open"))
+    {
         return Err(format!("{said}\n{serving} serves {rows} rows; history: {history:?}"));
     }
     Ok(())
