@@ -24,6 +24,17 @@ use crate::{
 /// Beside the state of the target; it holds environments, as that does.
 const FILE: &str = "before.json";
 
+/// The format that this version writes.
+const FORMAT: u16 = 1;
+
+/// The file. The format is read with the rest: it only helps, so that one which cannot be read is
+/// as good as none.
+#[derive(Serialize, Deserialize)]
+struct Predecessors {
+    format: u16,
+    containers: Vec<Predecessor>,
+}
+
 /// What makes a container again. Without `Debug`: environments are secret.
 #[derive(Clone, Serialize, Deserialize)]
 struct Predecessor {
@@ -41,11 +52,12 @@ struct Predecessor {
 impl ContainerDriver {
     /// Writes down what this transaction replaces. May be repeated.
     pub(super) async fn record_predecessors(&self) -> Result<(), TargetError> {
-        let all: Vec<Predecessor> =
+        let containers: Vec<Predecessor> =
             self.predecessors.values().map(|(member, _)| self.predecessor(member)).collect();
-        if all.is_empty() {
+        if containers.is_empty() {
             return Ok(());
         }
+        let all = Predecessors { format: FORMAT, containers };
         let bytes = serde_json::to_vec(&all).unwrap_or_default();
         let path = format!("{}/{FILE}", keeper::target_folder(&self.setup.target));
         let written = programs::put(self.engine(), &self.setup.keeper, &path, bytes).await;
@@ -75,9 +87,9 @@ impl ContainerDriver {
         let read = keeper::read_record(self.engine(), &self.setup.target, FILE).await;
         let bytes =
             read.map_err(|it| it.into_target("internal", format!("read {FILE} of the target")))?;
-        let all: Vec<Predecessor> =
-            bytes.and_then(|it| serde_json::from_slice(&it).ok()).unwrap_or_default();
-        if let Some(found) = all.into_iter().find(|it| it.container == id) {
+        let all: Option<Predecessors> = bytes.and_then(|it| serde_json::from_slice(&it).ok());
+        let all = all.filter(|it| it.format <= FORMAT).map(|it| it.containers);
+        if let Some(found) = all.into_iter().flatten().find(|it| it.container == id) {
             return Ok(Some(found));
         }
         let releases = self.read(STATE_FILE).await?.map(|it| it.releases).unwrap_or_default();
