@@ -37,6 +37,11 @@ const RENEW_LIMIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// stop and nothing to copy.
 const CHANGE_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// An engine gives a name before it shows the container that has it: in milliseconds, under load in
+/// seconds.
+const UNSEEN_LIMIT_MS: Millis = 15_000;
+const UNSEEN_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// The file of the lease's container that the holder renews.
 const BEAT_FILE: &str = "/lease.json";
 
@@ -123,24 +128,12 @@ pub async fn acquire(
     data: &[DataMount],
 ) -> Result<TargetLease, LeaseError> {
     super::ensure(engine).await?;
-    let name = lease_name(target);
     let binds: Vec<String> = data.iter().map(|it| format!("{}:{}", it.source, it.inside)).collect();
     let labels = json!({ HOLDER_LABEL: serde_json::to_string(&holder).unwrap_or_default() });
     let body = body("lease", &binds, &labels);
-    let asked_at = boot_time();
-    let path = format!("/containers/create?name={}", crate::engine_api::encode(&name));
-    let asked = in_time(CHANGE_LIMIT, "take the lease", engine.post(&path, Some(&body))).await;
-    let made = match asked {
-        Ok(made) => made,
-        Err(EngineError::Refused { status: 409, message }) => {
-            let held = look(engine, target).await?;
-            let refused = EngineError::Refused { status: 409, message };
-            return Err(
-                held.map_or(LeaseError::Engine(refused), |it| LeaseError::Held(Box::new(it)))
-            );
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let path =
+        format!("/containers/create?name={}", crate::engine_api::encode(&lease_name(target)));
+    let (asked_at, made) = create(engine, target, &path, &body).await?;
     let id = made["Id"].as_str().unwrap_or_default().to_owned();
     let state = LeaseState {
         expires_at: AtomicU64::new(asked_at + TERM),
@@ -154,6 +147,33 @@ pub async fn acquire(
         return Err(error.into());
     }
     Ok(lease)
+}
+
+/// Asks for the container, and says when. A name that is taken while nobody is seen to have it belongs
+/// to a container that is about to appear, or has just gone: both are soon over.
+async fn create(
+    engine: &EngineClient,
+    target: &str,
+    path: &str,
+    body: &Value,
+) -> Result<(Millis, Value), LeaseError> {
+    let begun = boot_time();
+    loop {
+        let asked_at = boot_time();
+        let asked = in_time(CHANGE_LIMIT, "take the lease", engine.post(path, Some(body))).await;
+        let refused = match asked {
+            Ok(made) => return Ok((asked_at, made)),
+            Err(refused @ EngineError::Refused { status: 409, .. }) => refused,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(held) = look(engine, target).await? {
+            return Err(LeaseError::Held(Box::new(held)));
+        }
+        if boot_time().saturating_sub(begun) > UNSEEN_LIMIT_MS {
+            return Err(refused.into());
+        }
+        tokio::time::sleep(UNSEEN_PAUSE).await;
+    }
 }
 
 /// Who holds the lease on a target, if anybody does.

@@ -1,6 +1,7 @@
 //! What the tests against the real engine share: a world of one's own, and the program run in it.
 
 pub(crate) mod away;
+pub(crate) mod disk;
 pub(crate) mod gathering;
 pub(crate) mod http;
 pub(crate) mod names;
@@ -10,6 +11,7 @@ pub(crate) mod registry;
 pub(crate) mod service;
 pub(crate) mod spare;
 pub(crate) mod store;
+pub(crate) mod survival;
 pub(crate) mod wire;
 pub(crate) mod world;
 

@@ -6,6 +6,9 @@
 mod common;
 
 mod acceptance;
+mod bad_engine;
+mod bad_input;
+mod bad_store;
 mod checking;
 mod deciding;
 mod failing;
@@ -13,11 +16,15 @@ mod fidelity;
 mod hooks;
 mod interrupting;
 mod killing;
+mod killing_randomly;
 mod operators;
 mod pruning;
+mod random;
 mod restarting;
 mod rollback;
 mod staging;
 mod taking;
 mod taking_over;
+mod unwritable;
 mod updating;
+mod watching;
