@@ -131,8 +131,8 @@ pub async fn acquire(
     let binds: Vec<String> = data.iter().map(|it| format!("{}:{}", it.source, it.inside)).collect();
     let labels = json!({ HOLDER_LABEL: serde_json::to_string(&holder).unwrap_or_default() });
     let body = body("lease", &binds, &labels);
-    let path =
-        format!("/containers/create?name={}", crate::engine_api::encode(&lease_name(target)));
+    let name = crate::engine_api::encode(&lease_name(target));
+    let path = format!("/containers/create?name={name}");
     let (asked_at, made) = create(engine, target, &path, &body).await?;
     let id = made["Id"].as_str().unwrap_or_default().to_owned();
     let state = LeaseState {
