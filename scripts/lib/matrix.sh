@@ -18,7 +18,8 @@ matrix() {
         *) die "there is no engine '$name'" "one of: $MATRIX" ;;
         esac
     done
-    matrix_write >"$CHECKOUT/docs/engines.md"
+    matrix_write >"$LAB_DIR/matrix/engines.md"
+    cp "$LAB_DIR/matrix/engines.md" "$CHECKOUT/docs/engines.md"
     matrix_table
     return "$failed"
 }
@@ -35,7 +36,7 @@ matrix_run() {
         cargo test -p switchback --test live -- --skip pruning --skip restarting --skip killing >"$log" 2>&1 || code=$?
     matrix_row "$name" "$url" "$log" >"$LAB_DIR/matrix/$name.row"
     matrix_reasons "$name" "$log" >"$LAB_DIR/matrix/$name.reasons"
-    tail -n 3 "$LAB_DIR/matrix/$name.row" >&2
+    cat "$LAB_DIR/matrix/$name.row" >&2
     return "$code"
 }
 
