@@ -15,9 +15,11 @@ need_component() {
 # need_program NAME PACKAGE
 need_program() { command -v "$1" >/dev/null || apt_install "$2"; }
 
-# A lab with everything in it. Its images are built and fetched once.
+# A lab with everything in it, and an engine that tests may prune and kill. Its images are built and
+# fetched once.
 need_lab() {
     "$CHECKOUT/scripts/lab" images
+    "$CHECKOUT/scripts/lab" engine spare >/dev/null
     set -a
     # shellcheck disable=SC1090 # written by scripts/lab
     . "$LAB_ENV"

@@ -41,6 +41,18 @@ make_layer() {
     mv "$IMAGES/$name.layer.new" "$IMAGES/$name.layer"
 }
 
+# debian_root SUITE FOLDER: the smallest Debian of that name.
+debian_root() {
+    local suite=$1 root=$2 log="$LAB_DIR/debootstrap.log" script=/usr/share/debootstrap/scripts
+    command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] || apt_install debootstrap debian-archive-keyring
+    # A release that is newer than this machine's debootstrap is built as all the newer ones are.
+    if [ -e "$script/$suite" ]; then script="$script/$suite"; else script="$script/sid"; fi
+    as_root rm -rf "$root"
+    as_root env PATH="$PATH:/usr/sbin:/sbin" debootstrap --variant=minbase \
+        --keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$suite" "$root" http://deb.debian.org/debian "$script" \
+        >"$log" 2>&1 || die "debootstrap failed: $(tail -n 2 "$log")" "see $log"
+}
+
 # The ledger with busybox beside it (for `docker exec` and exec probes), in the versions of the demo.
 ledger_up() {
     static_build switchback-testkit

@@ -36,12 +36,8 @@ JSON
 # Bookworm by name, so that every machine gets the same base.
 opencode_base_layer() {
     local root="$LAB_DIR/debian.root"
-    command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] || apt_install debootstrap debian-archive-keyring
     say "building a Debian base (about a minute, once)"
-    as_root rm -rf "$root"
-    as_root env PATH="$PATH:/usr/sbin:/sbin" debootstrap --variant=minbase \
-        --keyring=/usr/share/keyrings/debian-archive-keyring.gpg bookworm "$root" >"$LAB_DIR/debootstrap.log" 2>&1 ||
-        die "debootstrap failed: $(tail -n 2 "$LAB_DIR/debootstrap.log")" "see $LAB_DIR/debootstrap.log"
+    debian_root bookworm "$root"
     as_root mkdir -p "$root/data" "$root/projects"
     opencode_user "$root" alice 1000
     opencode_user "$root" bob 1001

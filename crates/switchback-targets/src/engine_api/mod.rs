@@ -261,7 +261,7 @@ fn is_podman(version: &Value) -> bool {
 fn facts(version: &Value, info: &Value, api: (u64, u64)) -> EngineFacts {
     let word = |key: &str| version[key].as_str().unwrap_or_default().to_owned();
     EngineFacts {
-        id: info["ID"].as_str().or(info["Name"].as_str()).unwrap_or_default().to_owned(),
+        id: identity(version, info),
         version: word("Version"),
         api,
         os: word("Os"),
@@ -269,6 +269,17 @@ fn facts(version: &Value, info: &Value, api: (u64, u64)) -> EngineFacts {
         is_podman: is_podman(version),
         log_driver: info["LoggingDriver"].as_str().unwrap_or("json-file").to_owned(),
     }
+}
+
+/// What stays the same for one engine. Podman gives itself another id each time it is asked, so that
+/// there the host and the folder of its store have to do.
+fn identity(version: &Value, info: &Value) -> String {
+    let word = |key: &str| info[key].as_str().filter(|it| !it.is_empty());
+    let name = word("Name").unwrap_or_default();
+    if is_podman(version) {
+        return format!("podman {name} {}", word("DockerRootDir").unwrap_or_default());
+    }
+    word("ID").unwrap_or(name).to_owned()
 }
 
 /// The first two numbers of a version.
@@ -306,6 +317,20 @@ mod tests {
         let podman = json!({"Version": "4.9.3", "ApiVersion": "1.41",
             "Components": [{"Name": "Podman Engine"}]});
         assert!(settle(&podman).unwrap_err().to_string().contains("Podman 4.9.3"));
+    }
+
+    #[test]
+    fn podman_is_the_same_engine_each_time_it_is_asked() {
+        let podman = json!({"Version": "5.4.2", "Components": [{"Name": "Podman Engine"}]});
+        let asked = |id: &str| {
+            let info =
+                json!({"ID": id, "Name": "web1", "DockerRootDir": "/var/lib/containers/storage"});
+            facts(&podman, &info, (1, 41)).id
+        };
+        assert_eq!(asked("1"), asked("2"));
+        let docker = json!({"Version": "28.5.2"});
+        let info = |id: &str| json!({"ID": id, "Name": "web1"});
+        assert_ne!(facts(&docker, &info("1"), (1, 41)).id, facts(&docker, &info("2"), (1, 41)).id);
     }
 
     #[test]

@@ -122,8 +122,10 @@ fn body(role: &str, binds: &[String], labels: &Value) -> Value {
         "HostConfig": {
             "Binds": all,
             "NetworkMode": "none",
-            // After a restart of the engine the volumes have to be held again at once.
-            "RestartPolicy": {"Name": "unless-stopped"},
+            // After a restart of the engine the volumes have to be held again at once. An engine that
+            // was killed stops what ran and takes that for a stop by hand, so that `unless-stopped`
+            // would stay away (seen on 20.10).
+            "RestartPolicy": {"Name": "always"},
             // A container may bring an init of its own; this one reaps for itself.
             "Init": false,
         },

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     /// `scripts/lab up` has not run, or `scripts/lab down` has.
-    #[error("there is no lab: {} cannot be read\n  to fix, run: scripts/lab up", path.display())]
+    #[error("there is no lab: {} cannot be read\n  to fix, run: scripts/lab up (and, if it is in engines/NAME: scripts/lab engine NAME)", path.display())]
     NotUp {
         /// The settings file that was looked for.
         path: PathBuf,

@@ -40,13 +40,51 @@ pub struct Lab {
     images: PathBuf,
 }
 
+/// An engine that may be pruned, killed and restarted by whoever has locked it.
+#[derive(Debug, Clone)]
+pub struct SpareEngine {
+    /// The engine as `DOCKER_HOST` names it: `tcp://IP:PORT`.
+    pub url: String,
+    /// The container that it is, on the lab's engine.
+    pub container: String,
+    /// The lab's engine as `DOCKER_HOST` names it.
+    pub lab: String,
+    /// The file that whoever uses it has locked.
+    pub lock: PathBuf,
+}
+
 impl Lab {
     /// Finds the lab in `$SWITCHBACK_LAB`, else in `switchback-lab` in the user's cache folder,
-    /// and looks whether it answers.
+    /// and looks whether it answers. With another `$SWITCHBACK_LAB_ENGINE` in the environment, that
+    /// engine is meant.
     pub fn connect() -> Result<Self, LabError> {
-        let settings = Settings::read(settings::default_path())?;
+        let settings = Settings::read(settings::file("env"))?;
+        let engine = match std::env::var("SWITCHBACK_LAB_ENGINE") {
+            Ok(engine) if !engine.is_empty() => engine,
+            _ => settings.get("SWITCHBACK_LAB_ENGINE")?,
+        };
+        Self::on(engine, &settings)
+    }
+
+    /// An engine beside the lab's own that tests may do anything to.
+    pub fn spare() -> Result<SpareEngine, LabError> {
+        let settings = Settings::read(settings::file("engines/spare/env"))?;
+        Ok(SpareEngine {
+            url: settings.get("SWITCHBACK_LAB_ENGINE")?,
+            container: settings.get("SWITCHBACK_LAB_CONTAINER")?,
+            lab: Settings::read(settings::file("env"))?.get("SWITCHBACK_LAB_ENGINE")?,
+            lock: settings::file("engines/spare/lock"),
+        })
+    }
+
+    /// The lab with another engine.
+    pub fn with_engine(engine: &str) -> Result<Self, LabError> {
+        Self::on(engine.to_owned(), &Settings::read(settings::file("env"))?)
+    }
+
+    fn on(engine: String, settings: &Settings) -> Result<Self, LabError> {
         let lab = Self {
-            engine: settings.get("SWITCHBACK_LAB_ENGINE")?,
+            engine,
             open: Registry { address: settings.get("SWITCHBACK_LAB_REGISTRY")?, credentials: None },
             private: Registry {
                 address: settings.get("SWITCHBACK_LAB_PRIVATE_REGISTRY")?,
@@ -64,9 +102,20 @@ impl Lab {
         Ok(lab)
     }
 
-    /// The engine as `DOCKER_HOST` names it: `unix:///…`.
+    /// The engine as `DOCKER_HOST` names it: `unix:///…` or `tcp://IP:PORT`.
     pub fn engine_url(&self) -> &str {
         &self.engine
+    }
+
+    /// The address at which ports that are published on this engine are reached from here.
+    pub fn host(&self) -> &str {
+        let remote = self.engine.strip_prefix("tcp://").and_then(|it| it.rsplit_once(':'));
+        remote.map_or("127.0.0.1", |(host, _)| host)
+    }
+
+    /// The address of the engine's host on which a port has to be published to be reached from here.
+    pub fn publish_address(&self) -> &'static str {
+        if self.engine.starts_with("tcp://") { "0.0.0.0" } else { "127.0.0.1" }
     }
 
     /// `127.0.0.1:PORT` of the registry that anybody may read and write.

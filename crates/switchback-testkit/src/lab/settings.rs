@@ -67,8 +67,8 @@ impl Settings {
     }
 }
 
-/// `$SWITCHBACK_LAB/env`, else `$XDG_CACHE_HOME/switchback-lab/env`, else `~/.cache/switchback-lab/env`.
-pub(super) fn default_path() -> PathBuf {
+/// A file in `$SWITCHBACK_LAB`, else `$XDG_CACHE_HOME/switchback-lab`, else `~/.cache/switchback-lab`.
+pub(super) fn file(name: &str) -> PathBuf {
     let folder =
         |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache =
@@ -76,14 +76,14 @@ pub(super) fn default_path() -> PathBuf {
     folder("SWITCHBACK_LAB")
         .or_else(|| cache().map(|cache| cache.join("switchback-lab")))
         .unwrap_or_default()
-        .join("env")
+        .join(name)
 }
 
-/// Connects to a `unix:///…` or `host:port` address and hangs up again.
+/// Connects to a `unix:///…`, `tcp://host:port` or `host:port` address and hangs up again.
 pub(super) fn must_answer(part: &'static str, address: &str) -> Result<(), LabError> {
     let connected = match address.strip_prefix("unix://") {
         Some(path) => UnixStream::connect(path).map(drop),
-        None => TcpStream::connect(address).map(drop),
+        None => TcpStream::connect(address.trim_start_matches("tcp://")).map(drop),
     };
     connected.map_err(|source| LabError::PartDown { part, address: address.to_owned(), source })
 }

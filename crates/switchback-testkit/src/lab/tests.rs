@@ -20,12 +20,12 @@ async fn run_ledger(
     let image = format!("{}/lab-tests:{name}", lab.registry());
     cleanup.image(&image);
     let port = free_port()?;
-    let publish = format!("127.0.0.1:{port}:8080");
+    let publish = format!("{}:{port}:8080", lab.publish_address());
     let mount = format!("{volume}:/data");
     let run =
         ["run", "--detach", "--name", name, "--publish", &publish, "--volume", &mount, &image];
     lab.docker(&run).await?;
-    let url = format!("http://127.0.0.1:{port}");
+    let url = format!("http://{}:{port}", lab.host());
     let deadline = Instant::now() + Duration::from_secs(20);
     while lab.status("GET", &url).await != 200 && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -10,7 +10,7 @@ use switchback_targets::{
     keeper::ROLE_LABEL,
 };
 
-use crate::config::FoundContainer;
+use crate::{config::FoundContainer, operate::service_url::engine_host};
 
 /// Inspects at a time: an engine answers each in a millisecond.
 const AT_A_TIME: usize = 8;
@@ -27,6 +27,8 @@ pub(super) async fn all(engine: &EngineClient) -> Result<Vec<FoundContainer>, En
     let inspects = stream::iter(ids).map(inspect).buffer_unordered(AT_A_TIME);
     // One that has gone in between is none.
     let found: Vec<Option<Value>> = inspects.try_collect().await?;
+    let host = engine_host(&engine.location().url);
+    let described = |it| described(it, &host);
     let mut found: Vec<FoundContainer> = found.iter().flatten().map(described).collect();
     found.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(found)
@@ -37,7 +39,8 @@ pub(super) async fn named(
     engine: &EngineClient,
     name: &str,
 ) -> Result<Option<FoundContainer>, EngineError> {
-    Ok(engine.container(name).await?.map(|it| described(&it)))
+    let host = engine_host(&engine.location().url);
+    Ok(engine.container(name).await?.map(|it| described(&it, &host)))
 }
 
 /// What we made: the keepers by their label, parked and staged containers by the name that only we
@@ -49,7 +52,7 @@ fn is_ours(listed: &Value) -> bool {
             .any(|it| it.contains(".switchback-") && (it.ends_with("-old") || it.ends_with("-new")))
 }
 
-fn described(inspect: &Value) -> FoundContainer {
+fn described(inspect: &Value, engine_host: &str) -> FoundContainer {
     let labels: BTreeMap<String, String> = inspect["Config"]["Labels"]
         .as_object()
         .into_iter()
@@ -75,6 +78,7 @@ fn described(inspect: &Value) -> FoundContainer {
         image,
         labels,
         ports: ports(inspect),
+        engine_host: engine_host.to_owned(),
         has_health_check: check.as_array().is_some_and(|it| !it.is_empty() && it[0] != "NONE"),
         left_out,
     }

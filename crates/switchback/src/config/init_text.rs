@@ -25,6 +25,8 @@ pub(crate) struct FoundContainer {
     pub(crate) labels: BTreeMap<String, String>,
     /// Its published ports, as `docker ps` shows them or in the short syntax: for people.
     pub(crate) ports: Vec<String>,
+    /// Where ports that are published on every address of the engine's host are reached.
+    pub(crate) engine_host: String,
     /// Whether a HEALTHCHECK says how it is.
     pub(crate) has_health_check: bool,
     /// Why it cannot be a deployment of kind container, with the way that is right.
@@ -118,8 +120,9 @@ fn block(container: &FoundContainer, names: &mut BTreeSet<String>) -> String {
         let _infallible = writeln!(
             text,
             "# published: {}; a probe that asks more than a connection:\n\
-             # health.http = \"http://127.0.0.1:{}/health\"",
+             # health.http = \"http://{}:{}/health\"",
             one_line(port),
+            container.engine_host,
             one_line(published(port))
         );
     } else {
@@ -129,7 +132,7 @@ fn block(container: &FoundContainer, names: &mut BTreeSet<String>) -> String {
     text
 }
 
-/// The port of this machine in `127.0.0.1:8080:80`.
+/// The port of the engine's host in `127.0.0.1:8080:80`.
 fn published(port: &str) -> &str {
     port.rsplit(':').nth(1).unwrap_or("PORT")
 }
@@ -163,6 +166,7 @@ mod tests {
             name: "web".to_owned(),
             image: "registry.example/acme/web:latest".to_owned(),
             ports: vec!["127.0.0.1:8080:80".to_owned()],
+            engine_host: "127.0.0.1".to_owned(),
             ..FoundContainer::default()
         }
     }

@@ -67,7 +67,7 @@ fn published(engine_url: &str, inspect: &Value) -> Vec<Published> {
 }
 
 /// What is published on every address is reached at the engine's host.
-fn engine_host(engine_url: &str) -> String {
+pub(crate) fn engine_host(engine_url: &str) -> String {
     let remote = engine_url.strip_prefix("tcp://").and_then(|it| it.rsplit_once(':'));
     remote.map_or_else(|| "127.0.0.1".to_owned(), |(host, _)| host.to_owned())
 }

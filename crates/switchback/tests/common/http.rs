@@ -2,16 +2,16 @@
 
 use std::{
     io::{Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpStream},
+    net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
 /// Longer than any answer of a healthy service on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Status and body; none where nobody answers.
-pub(crate) fn ask(port: u16, method: &str, path: &str) -> Option<(u16, String)> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+/// Status and body of a request to `IP:PORT`; none where nobody answers.
+pub(crate) fn ask(address: &str, method: &str, path: &str) -> Option<(u16, String)> {
+    let address: SocketAddr = address.parse().expect("an address and a port");
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     write!(stream, "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")

@@ -2,14 +2,17 @@
 
 pub(crate) mod away;
 pub(crate) mod disk;
+pub(crate) mod gathering;
 pub(crate) mod http;
 pub(crate) mod names;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod service;
+pub(crate) mod spare;
 pub(crate) mod store;
 pub(crate) mod survival;
+pub(crate) mod wire;
 pub(crate) mod world;
 
 pub(crate) use process::Output;

@@ -1,4 +1,4 @@
-//! A proxy on the engine's socket that kills the program at one of its requests.
+//! A proxy on the engine's socket at one of whose requests something happens: the program is killed, or the engine.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -11,6 +11,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::wire::Wire;
+
 /// When the program is sent its signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -20,13 +22,17 @@ pub(crate) enum Moment {
     LetThrough,
 }
 
+/// What happens at the request, to whoever made it or to its world.
+type Strike = Box<dyn Fn(Pid) + Send + Sync>;
+
 /// What the proxy does, and what it has seen.
-#[derive(Debug)]
 struct Plan {
     engine: String,
     at: usize,
     moment: Moment,
-    signal: Signal,
+    strike: Strike,
+    /// Whether nobody is left to answer.
+    is_deadly: bool,
     seen: Mutex<Seen>,
 }
 
@@ -38,7 +44,6 @@ struct Seen {
 }
 
 /// A proxy at work until the test's process ends.
-#[derive(Debug)]
 pub(crate) struct Proxy {
     plan: Arc<Plan>,
     /// For `DOCKER_HOST`.
@@ -52,9 +57,24 @@ impl Proxy {
         engine: &str,
         (at, moment, signal): (usize, Moment, Signal),
     ) -> Self {
-        let engine = engine.strip_prefix("unix://").unwrap_or(engine).to_owned();
-        let seen = Mutex::default();
-        let plan = Arc::new(Plan { engine, at, moment, signal, seen });
+        let strike = move |pid| {
+            kill_process(pid, signal).ok();
+        };
+        Self::start_with(socket, engine, (at, moment), signal == Signal::KILL, strike)
+    }
+
+    /// As [`Proxy::start`], with something else than a signal. What is deadly to the program ends the
+    /// connection too.
+    pub(crate) fn start_with(
+        socket: &Path,
+        engine: &str,
+        (at, moment): (usize, Moment),
+        is_deadly: bool,
+        strike: impl Fn(Pid) + Send + Sync + 'static,
+    ) -> Self {
+        let engine = engine.to_owned();
+        let (seen, strike) = (Mutex::default(), Box::new(strike));
+        let plan = Arc::new(Plan { engine, at, moment, strike, is_deadly, seen });
         std::fs::remove_file(socket).ok();
         let listener = UnixListener::bind(socket).expect("a socket for the proxy");
         let shared = Arc::clone(&plan);
@@ -73,7 +93,7 @@ impl Proxy {
         self.plan.seen().pid = Some(pid);
     }
 
-    /// Whether the signal was sent.
+    /// Whether it has happened.
     pub(crate) fn has_struck(&self) -> bool {
         self.plan.seen().has_struck
     }
@@ -90,24 +110,24 @@ impl Plan {
     }
 
     fn forward(&self, client: UnixStream) -> io::Result<()> {
-        let engine = UnixStream::connect(&self.engine)?;
+        let mut engine = Wire::connect(&self.engine)?;
         let (mut answers, mut back) = (engine.try_clone()?, client.try_clone()?);
         std::thread::spawn(move || {
             io::copy(&mut answers, &mut back).ok();
             back.shutdown(Shutdown::Both).ok();
         });
         let mut requests = BufReader::new(client);
-        let done = self.requests(&mut requests, &engine);
-        engine.shutdown(Shutdown::Write).ok();
+        let done = self.requests(&mut requests, &mut engine);
+        engine.finish().ok();
         done
     }
 
-    fn requests(&self, from: &mut BufReader<UnixStream>, mut to: &UnixStream) -> io::Result<()> {
+    fn requests(&self, from: &mut BufReader<UnixStream>, to: &mut Wire) -> io::Result<()> {
         while let Some(head) = head(from)? {
             let is_it = self.count(head.lines().next().unwrap_or_default());
             if is_it && self.moment == Moment::HeldBack {
                 self.strike();
-                if self.signal == Signal::KILL {
+                if self.is_deadly {
                     return Ok(());
                 }
             }
@@ -117,7 +137,7 @@ impl Plan {
                 self.strike();
             }
             if field(&head, "upgrade").is_some() {
-                io::copy(from, &mut to)?;
+                io::copy(from, to)?;
                 return Ok(());
             }
         }
@@ -135,11 +155,12 @@ impl Plan {
     }
 
     fn strike(&self) {
-        let mut seen = self.seen();
-        if let Some(pid) = seen.pid {
-            kill_process(pid, self.signal).ok();
+        let pid = self.seen().pid;
+        // Without the lock: it may take as long as an engine takes to start.
+        if let Some(pid) = pid {
+            (self.strike)(pid);
         }
-        seen.has_struck = true;
+        self.seen().has_struck = true;
     }
 }
 
@@ -161,17 +182,17 @@ fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     fields.filter(|it| it.0.eq_ignore_ascii_case(name)).map(|it| it.1.trim()).next()
 }
 
-fn body(head: &str, from: &mut impl BufRead, mut to: &UnixStream) -> io::Result<()> {
+fn body(head: &str, from: &mut impl BufRead, to: &mut Wire) -> io::Result<()> {
     if field(head, "transfer-encoding").is_none() {
         let length = field(head, "content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
-        return io::copy(&mut from.take(length), &mut to).map(drop);
+        return io::copy(&mut from.take(length), to).map(drop);
     }
     loop {
         let mut size = String::new();
         from.read_line(&mut size)?;
         to.write_all(size.as_bytes())?;
         let bytes = u64::from_str_radix(size.trim(), 16).unwrap_or(0);
-        io::copy(&mut from.take(bytes + 2), &mut to)?;
+        io::copy(&mut from.take(bytes + 2), to)?;
         if bytes == 0 {
             return Ok(());
         }

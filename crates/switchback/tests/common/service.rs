@@ -1,13 +1,10 @@
 //! The service under test, looked at through the docker client and its own port.
 
-use std::{
-    io::{Read, Write},
-    os::unix::net::UnixStream,
-};
+use std::io::{Read, Write};
 
 use serde_json::Value;
 
-use super::{http, world::World};
+use super::{http, wire::Wire, world::World};
 
 impl World {
     /// Runs `latest` as a user would: a published port, a named volume, a restart policy.
@@ -26,7 +23,7 @@ impl World {
     #[track_caller]
     pub(crate) fn start_service_on(&self, volume: &str, more: &[&str]) {
         self.made.containers.borrow_mut().push(self.name.clone());
-        let publish = format!("127.0.0.1:{}:8080", self.port);
+        let publish = self.published(8080);
         let volume = format!("{volume}:/data");
         let image = self.image("latest");
         let mut run = vec!["run", "--detach", "--pull", "always", "--quiet", "--name", &self.name];
@@ -53,12 +50,12 @@ impl World {
 
     /// The status of an address of the service; 0 where nobody answers.
     pub(crate) fn status(&self, path: &str) -> u16 {
-        http::ask(self.port, "GET", path).map_or(0, |it| it.0)
+        http::ask(&self.address, "GET", path).map_or(0, |it| it.0)
     }
 
     /// What the service says that it is; empty where nobody answers.
     pub(crate) fn serving(&self) -> String {
-        let answer = http::ask(self.port, "GET", "/").filter(|it| it.0 == 200);
+        let answer = http::ask(&self.address, "GET", "/").filter(|it| it.0 == 200);
         let body: Option<Value> = answer.and_then(|it| serde_json::from_str(&it.1).ok());
         body.and_then(|it| it["version"].as_str().map(str::to_owned)).unwrap_or_default()
     }
@@ -67,7 +64,7 @@ impl World {
     #[track_caller]
     pub(crate) fn write_rows(&self, count: usize) {
         for _ in 0..count {
-            let answer = http::ask(self.port, "POST", "/rows");
+            let answer = http::ask(&self.address, "POST", "/rows");
             assert_eq!(answer.as_ref().map(|it| it.0), Some(200), "a row is written: {answer:?}");
         }
     }
@@ -75,15 +72,14 @@ impl World {
     /// How many rows the service finds.
     #[track_caller]
     pub(crate) fn rows(&self) -> u64 {
-        let answer = http::ask(self.port, "GET", "/rows").expect("the service answers");
+        let answer = http::ask(&self.address, "GET", "/rows").expect("the service answers");
         let body: Value = serde_json::from_str(&answer.1).unwrap_or_default();
         body["count"].as_u64().unwrap_or_else(|| panic!("rows are counted: {answer:?}"))
     }
 
     /// The status of a request that the docker client cannot make.
     pub(crate) fn engine_post(&self, path: &str, body: &Value) -> u16 {
-        let socket = self.lab.engine_url().trim_start_matches("unix://");
-        let mut stream = UnixStream::connect(socket).expect("the engine listens");
+        let mut stream = Wire::connect(self.lab.engine_url()).expect("the engine listens");
         let body = body.to_string();
         let head =
             format!("POST {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json");

@@ -32,8 +32,10 @@ pub(crate) struct World {
     runtime: tokio::runtime::Runtime,
     /// The container, the volume and the repository have this name.
     pub(crate) name: String,
-    /// The service's port on this host.
+    /// The service's port on the engine's host.
     pub(crate) port: u16,
+    /// Where tests reach it: `IP:PORT`.
+    pub(crate) address: String,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) made: Made,
     /// Lines below `[deployment.web]`.
@@ -50,23 +52,40 @@ fn of_lab<T>(result: Result<T, LabError>) -> T {
 impl World {
     #[track_caller]
     pub(crate) fn new(word: &str) -> Self {
-        let lab = of_lab(Lab::connect());
+        Self::in_lab(of_lab(Lab::connect()), word)
+    }
+
+    /// A world on another engine than the one that all tests share.
+    #[track_caller]
+    pub(crate) fn on_engine(url: &str, word: &str) -> Self {
+        Self::in_lab(of_lab(Lab::with_engine(url)), word)
+    }
+
+    #[track_caller]
+    fn in_lab(lab: Lab, word: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let port = of_lab(free_port());
+        let address = format!("{}:{port}", lab.host());
         let probe = format!(
-            "http = \"http://127.0.0.1:{port}/health\"\njson = {{ \"/healthy\" = true }}\nversion = \"/version\""
+            "http = \"http://{address}/health\"\njson = {{ \"/healthy\" = true }}\nversion = \"/version\""
         );
         Self {
             lab,
             runtime: runtime.expect("a runtime"),
             name: unique(word),
             port,
+            address,
             folder: tempfile::tempdir().expect("a temporary folder"),
             made: Made::default(),
             settings: RefCell::default(),
             probe: RefCell::new(Some(probe)),
             gate: RefCell::new(GATE.to_owned()),
         }
+    }
+
+    /// The service's port as `docker run --publish` takes it.
+    pub(crate) fn published(&self, inside: u16) -> String {
+        format!("{}:{}:{inside}", self.lab.publish_address(), self.port)
     }
 
     /// `REGISTRY/REPOSITORY`
@@ -123,10 +142,8 @@ impl World {
     /// Takes a version out of the registry.
     #[track_caller]
     pub(crate) fn forget_manifest(&self, digest: &str) {
-        let (host, port) = self.lab.registry().split_once(':').expect("host and port");
-        assert_eq!(host, "127.0.0.1", "the lab's registry is on this machine");
         let path = format!("/v2/{}/manifests/{digest}", self.name);
-        let answer = super::http::ask(port.parse().expect("a port"), "DELETE", &path);
+        let answer = super::http::ask(self.lab.registry(), "DELETE", &path);
         assert_eq!(answer.as_ref().map(|it| it.0), Some(202), "{answer:?}");
     }
 
@@ -238,7 +255,7 @@ impl World {
 
     /// Begins to ask the service a hundred times a second.
     pub(crate) fn prober(&self) -> Prober {
-        Prober::start(&format!("http://127.0.0.1:{}/health", self.port))
+        Prober::start(&format!("http://{}/health", self.address))
     }
 
     /// Waits until something holds; says what was waited for otherwise.

@@ -22,7 +22,7 @@ impl World {
     }
 
     fn reported(&self) -> String {
-        let answer = http::ask(self.port, "GET", "/global/health").filter(|it| it.0 == 200);
+        let answer = http::ask(&self.address, "GET", "/global/health").filter(|it| it.0 == 200);
         let body: Value =
             answer.and_then(|it| serde_json::from_str(&it.1).ok()).unwrap_or_default();
         body["version"].as_str().unwrap_or_default().to_owned()
@@ -41,7 +41,7 @@ fn opencode_is_updated_refused_a_broken_release_and_rolled_back_with_its_users_a
     let projects = world.folder.path().join("projects");
     std::fs::create_dir(&projects).expect("a folder");
     std::fs::write(projects.join("note"), "mine").expect("a file");
-    let (port, url) = (world.port, format!("http://127.0.0.1:{}/global/health", world.port));
+    let url = format!("http://{}/global/health", world.address);
     world.setting("accounts.users = [\"alice\", \"bob\"]");
     world.setting("data.policy = \"snapshot\"");
     world.probe(Some(&format!(
@@ -51,7 +51,7 @@ fn opencode_is_updated_refused_a_broken_release_and_rolled_back_with_its_users_a
     world.opencode("1.18.32", "opencode");
     world.made.containers.borrow_mut().push(world.name.clone());
     world.made.volumes.borrow_mut().push(world.name.clone());
-    let (publish, volume) = (format!("127.0.0.1:{port}:4096"), format!("{}:/data", world.name));
+    let (publish, volume) = (world.published(4096), format!("{}:/data", world.name));
     let bind = format!("{}:/projects", projects.display());
     let image = world.image("latest");
     world.docker(&[

@@ -72,7 +72,7 @@ fn a_registry_that_does_not_answer_is_no_up_to_date() {
 fn a_changed_run_is_something_newer_too() {
     let world = World::new("checkrun");
     world.publish("1.0.0", &[]);
-    world.setting(&format!("run.ports = [\"127.0.0.1:{}:8080\"]", world.port));
+    world.setting(&format!("run.ports = [\"{}\"]", world.published(8080)));
     world.made.containers.borrow_mut().push(world.name.clone());
     let installs =
         world.run_json(&["check"]).exits(10).has("/deployments/0/reason", "not_installed");
@@ -87,7 +87,7 @@ fn a_changed_run_is_something_newer_too() {
 fn what_was_rejected_as_it_was_run_is_offered_when_it_is_run_otherwise() {
     let world = World::new("checkspec");
     world.publish("1.0.0", &[]);
-    world.setting(&format!("run.ports = [\"127.0.0.1:{}:8080\"]", world.port));
+    world.setting(&format!("run.ports = [\"{}\"]", world.published(8080)));
     world.made.containers.borrow_mut().push(world.name.clone());
     world.run(&["update", "web", "-y"]).exits(0).says("1.0.0");
     world.publish("1.1.0", &[("LEDGER_HEALTH", "never")]);
@@ -136,12 +136,13 @@ fn health_of_many_deployments_asks_an_engine_once_what_it_is() {
     world.start_service();
     let mut text = String::new();
     for number in 0..5 {
-        let (name, port) = (world.also_runs(&number.to_string()), world.port);
+        let name = world.also_runs(&number.to_string());
         world.docker(&["run", "--detach", "--name", &name, &world.image("latest")]);
         write!(
             text,
             "[deployment.web{number}]\nkind = \"container\"\ncontainer = \"{name}\"\n\
-             health.http = \"http://127.0.0.1:{port}/health\"\n"
+             health.http = \"http://{}/health\"\n",
+            world.address
         )
         .unwrap();
     }

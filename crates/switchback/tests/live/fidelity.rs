@@ -321,7 +321,7 @@ fn a_mac_address_that_was_asked_for_stays() {
         "MacAddress": "02:42:ac:11:65:43",
         "HostConfig": {
             "Binds": [format!("{}:/data", world.name)],
-            "PortBindings": { "8080/tcp": [{ "HostIp": "127.0.0.1", "HostPort": world.port.to_string() }] },
+            "PortBindings": { "8080/tcp": [{ "HostIp": world.lab.publish_address(), "HostPort": world.port.to_string() }] },
             "RestartPolicy": { "Name": "unless-stopped" },
         },
     });

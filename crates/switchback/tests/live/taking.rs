@@ -245,10 +245,7 @@ fn a_configuration_is_written_from_what_runs_and_only_added_to() {
         text.contains(&format!("# {stack} is left out: it belongs to the compose project shop")),
         "{text}"
     );
-    assert!(
-        text.contains(&format!("health.http = \"http://127.0.0.1:{}/health\"", world.port)),
-        "{text}"
-    );
+    assert!(text.contains(&format!("health.http = \"http://{}/health\"", world.address)), "{text}");
     assert!(text.contains(&format!("state = \"{}\"", world.state("state").display())), "{text}");
     assert!(!text.contains("switchback-anchor"), "our own containers are no deployments");
     world.run(&["-c", config, "config", "validate"]).exits(0).says("is right");

@@ -22,7 +22,7 @@ pub(crate) const STATE_FILE: &str = "state.json";
 const BEFORE_FILE: &str = "state.before.json";
 
 impl ContainerDriver {
-    async fn read(&self, file: &str) -> Result<Option<TargetState>, TargetError> {
+    pub(super) async fn read(&self, file: &str) -> Result<Option<TargetState>, TargetError> {
         let read = keeper::read_record(self.engine(), &self.setup.target, file).await;
         let bytes =
             read.map_err(|it| it.into_target("internal", format!("read {file} of the target")))?;
@@ -70,7 +70,7 @@ impl ContainerDriver {
                     let keep = it.keep.clone();
                     Some(self.kept(found, &it.release, &it.parked, keep, known).await?)
                 }
-                None => None,
+                None => self.kept_without_container(it).await?,
             },
         };
         self.write(BEFORE_FILE, &before).await?;

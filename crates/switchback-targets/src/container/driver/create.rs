@@ -7,7 +7,7 @@ use switchback_core::{Before, Millis, TargetError};
 
 use super::ContainerDriver;
 use crate::{
-    container::{change::Receipt, diff},
+    container::{change::Receipt, diff, specification::Specification},
     engine_api::{EngineError, encode},
     keeper,
 };
@@ -51,17 +51,29 @@ impl ContainerDriver {
         if let Some((old, old_name, new)) = &self.taken_back {
             specification.follow(old, old_name, new);
         }
+        self.record_predecessors().await?;
+        let id = self.make(name, image, &specification).await.map_err(failed)?;
+        self.hold_to_the_plan(name, &id).await?;
+        Ok(Receipt { container: Some(id) })
+    }
+
+    /// Makes a container and joins it to its networks.
+    pub(super) async fn make(
+        &self,
+        name: &str,
+        image: &str,
+        specification: &Specification,
+    ) -> Result<String, EngineError> {
         let body = specification.create_body(image);
         let path = format!("/containers/create?name={}", encode(name));
-        let made = self.engine().post(&path, Some(&body)).await.map_err(failed)?;
+        let made = self.engine().post(&path, Some(&body)).await?;
         let id = made["Id"].as_str().unwrap_or_default().to_owned();
         for (network, endpoint) in &specification.joins {
             let body = json!({ "Container": id, "EndpointConfig": endpoint });
             let path = format!("/networks/{}/connect", encode(network));
-            drop(self.engine().post(&path, Some(&body)).await.map_err(failed)?);
+            drop(self.engine().post(&path, Some(&body)).await?);
         }
-        self.hold_to_the_plan(name, &id).await?;
-        Ok(Receipt { container: Some(id) })
+        Ok(id)
     }
 
     /// Everything unplanned stops here, while the old version serves.

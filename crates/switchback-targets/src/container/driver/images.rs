@@ -22,7 +22,7 @@ impl ContainerDriver {
         Ok(if found.is_some() { Before::Present } else { Before::Absent })
     }
 
-    async fn image_id(&self, reference: &str) -> Result<Option<String>, TargetError> {
+    pub(super) async fn image_id(&self, reference: &str) -> Result<Option<String>, TargetError> {
         let found = self.engine().image(reference).await;
         let found = found.map_err(|it| {
             it.into_target("engine_unreachable", format!("look at image {reference}"))
@@ -75,7 +75,30 @@ impl ContainerDriver {
         let failed = |it: EngineError| {
             TargetError::failed(it.code(), format!("tag image {image} as {reference}"), it.reason())
         };
-        self.engine().tag(image, repository, tag).await.map_err(failed)
+        match self.engine().tag(image, repository, tag).await {
+            Err(EngineError::Refused { status: 404, message }) => {
+                let gone = EngineError::Refused { status: 404, message };
+                let id = self.image_of_created(image).await?.ok_or_else(|| failed(gone))?;
+                self.engine().tag(&id, repository, tag).await.map_err(failed)
+            }
+            done => done.map_err(failed),
+        }
+    }
+
+    /// The id of an image by the container that this plan made from it: a prune of all images takes
+    /// names away from one that runs, too.
+    async fn image_of_created(&self, image: &str) -> Result<Option<String>, TargetError> {
+        let Some((_, digest)) = image.split_once('@') else { return Ok(None) };
+        let ids: Vec<String> =
+            self.created.lock().map(|it| it.values().cloned().collect()).unwrap_or_default();
+        for id in ids {
+            let Some(found) = self.look(&id).await? else { continue };
+            let is_it = found["Config"]["Image"].as_str().is_some_and(|it| it.ends_with(digest));
+            if is_it {
+                return Ok(found["Image"].as_str().map(str::to_owned));
+            }
+        }
+        Ok(None)
     }
 
     pub(super) async fn remove_image_name(&self, reference: &str) -> Result<(), TargetError> {

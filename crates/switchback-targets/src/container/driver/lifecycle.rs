@@ -122,8 +122,12 @@ impl ContainerDriver {
         name: &str,
         was: Was,
     ) -> Result<(), TargetError> {
-        let subject = Subject::Existing(id.to_owned());
-        let found = self.expect(&subject, name).await?;
+        let found = self.bring_back(id, name).await?.ok_or_else(|| TargetError::Drifted {
+            expected: format!("container {name}"),
+            found: "none".to_owned(),
+        })?;
+        let id = found["Id"].as_str().unwrap_or(id).to_owned();
+        let subject = Subject::Existing(id);
         if !is_up(&found) {
             self.start(&subject, name).await?;
         }

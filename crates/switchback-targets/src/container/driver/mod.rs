@@ -10,6 +10,7 @@ mod data;
 mod images;
 mod lifecycle;
 mod names;
+mod predecessors;
 
 use std::{
     collections::HashMap,

@@ -53,14 +53,18 @@ impl ContainerDriver {
         })
     }
 
-    /// A container that we made may be gone by now; one that was there before must be there.
+    /// A container that we made may be gone by now; one that was there before is brought back.
     pub(super) async fn rename_back(
         &self,
         subject: &Subject,
         from: &str,
         to: &str,
     ) -> Result<(), TargetError> {
-        let found = match (self.find(subject).await?, subject) {
+        let found = match subject {
+            Subject::Existing(id) => self.bring_back(id, from).await?,
+            Subject::Created(_) => self.find(subject).await?,
+        };
+        let found = match (found, subject) {
             (Some(found), _) => found,
             (None, Subject::Created(_)) => return Ok(()),
             (None, Subject::Existing(_)) => {
@@ -120,9 +124,14 @@ impl ContainerDriver {
         name: &str,
         from: &Value,
     ) -> Result<(), TargetError> {
-        if self.find(subject).await?.is_none() && matches!(subject, Subject::Created(_)) {
-            return Ok(());
+        match subject {
+            Subject::Created(_) if self.find(subject).await?.is_none() => Ok(()),
+            Subject::Created(_) => self.set_policy(subject, name, from).await,
+            Subject::Existing(id) => {
+                let found = self.bring_back(id, name).await?;
+                let id = found.map_or_else(|| id.clone(), |it| id_of(&it).to_owned());
+                self.set_policy(&Subject::Existing(id), name, from).await
+            }
         }
-        self.set_policy(subject, name, from).await
     }
 }

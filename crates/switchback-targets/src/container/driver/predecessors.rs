@@ -1,0 +1,182 @@
+//! What stood there before, written down before anything stops, so that it can be made again.
+//!
+//! A container that was stopped for its successor is kept, and is the best way back. But a prune
+//! takes whatever does not run, and may come between the stop and the end of the gate. From its
+//! record it is made again, as a rollback does from an older release.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use switchback_core::{TargetError, event::EventKind};
+
+use super::{ContainerDriver, commit::STATE_FILE};
+use crate::{
+    container::{
+        change::PreviousDraft,
+        document::KeptRelease,
+        members::Member,
+        plan::digest_of,
+        specification::{Specification, Surroundings},
+    },
+    engine_api::EngineError,
+    keeper::{self, programs},
+};
+
+/// Beside the state of the target; it holds environments, as that does.
+const FILE: &str = "before.json";
+
+/// The format that this version writes.
+const FORMAT: u16 = 1;
+
+/// The file. The format is read with the rest: it only helps, so that one which cannot be read is
+/// as good as none.
+#[derive(Serialize, Deserialize)]
+struct Predecessors {
+    format: u16,
+    containers: Vec<Predecessor>,
+}
+
+/// What makes a container again. Without `Debug`: environments are secret.
+#[derive(Clone, Serialize, Deserialize)]
+struct Predecessor {
+    container: String,
+    /// The id of its image.
+    image: String,
+    /// The image as people name it.
+    reference: String,
+    /// `repository@digest`, if a registry knows it.
+    digest: Option<String>,
+    specification: Specification,
+    inspect: Value,
+}
+
+impl ContainerDriver {
+    /// Writes down what this transaction replaces. May be repeated.
+    pub(super) async fn record_predecessors(&self) -> Result<(), TargetError> {
+        let containers: Vec<Predecessor> =
+            self.predecessors.values().map(|(member, _)| self.predecessor(member)).collect();
+        if containers.is_empty() {
+            return Ok(());
+        }
+        let all = Predecessors { format: FORMAT, containers };
+        let bytes = serde_json::to_vec(&all).unwrap_or_default();
+        let path = format!("{}/{FILE}", keeper::target_folder(&self.setup.target));
+        let written = programs::put(self.engine(), &self.setup.keeper, &path, bytes).await;
+        written.map_err(|it| {
+            TargetError::failed(it.code(), format!("write {FILE} of the target"), it.to_string())
+        })
+    }
+
+    fn predecessor(&self, member: &Member) -> Predecessor {
+        let facts = self.engine().facts();
+        let around = Surroundings {
+            old_image: &member.image,
+            api: facts.api,
+            log_driver: &facts.log_driver,
+        };
+        Predecessor {
+            container: member.id().to_owned(),
+            image: member.image_id().to_owned(),
+            reference: member.image_reference().split('@').next().unwrap_or_default().to_owned(),
+            digest: digest_of(member),
+            specification: Specification::of_running(&member.inspect, around),
+            inspect: member.inspect.clone(),
+        }
+    }
+
+    async fn recorded(&self, id: &str) -> Result<Option<Predecessor>, TargetError> {
+        let read = keeper::read_record(self.engine(), &self.setup.target, FILE).await;
+        let bytes =
+            read.map_err(|it| it.into_target("internal", format!("read {FILE} of the target")))?;
+        let all: Option<Predecessors> = bytes.and_then(|it| serde_json::from_slice(&it).ok());
+        let all = all.filter(|it| it.format <= FORMAT).map(|it| it.containers);
+        if let Some(found) = all.into_iter().flatten().find(|it| it.container == id) {
+            return Ok(Some(found));
+        }
+        let releases = self.read(STATE_FILE).await?.map(|it| it.releases).unwrap_or_default();
+        let found = releases.into_iter().find(|it| it.container == id);
+        Ok(found.map(|it| Predecessor {
+            container: it.container,
+            image: it.image,
+            reference: it.reference,
+            digest: it.digest,
+            specification: it.specification,
+            inspect: it.inspect,
+        }))
+    }
+
+    /// The release that was left, where its container is gone: the next rung is what is recorded.
+    pub(super) async fn kept_without_container(
+        &self,
+        draft: &PreviousDraft,
+    ) -> Result<Option<KeptRelease>, TargetError> {
+        let known = self.recorded(&draft.container).await?;
+        Ok(known.map(|it| KeptRelease {
+            release: draft.release.clone(),
+            container: it.container,
+            name: draft.parked.clone(),
+            image: it.image,
+            reference: it.reference,
+            digest: it.digest,
+            keep: draft.keep.clone(),
+            specification: it.specification,
+            inspect: it.inspect,
+        }))
+    }
+
+    /// A container that was there before, for whoever brings it back: itself, or where somebody has
+    /// removed it, one that is made again under its name.
+    pub(super) async fn bring_back(
+        &self,
+        id: &str,
+        name: &str,
+    ) -> Result<Option<Value>, TargetError> {
+        if let Some(found) = self.look(id).await? {
+            return Ok(Some(found));
+        }
+        let Some(known) = self.recorded(id).await? else { return Ok(None) };
+        match self.look(name).await? {
+            // Made again before, by us or by somebody else; another one is a stranger's.
+            Some(found) => Ok((found["Image"] == json!(known.image)).then_some(found)),
+            None => self.make_again(name, &known).await.map(Some),
+        }
+    }
+
+    async fn make_again(&self, name: &str, known: &Predecessor) -> Result<Value, TargetError> {
+        self.progress(EventKind::Warning {
+            code: "container_removed".to_owned(),
+            message: format!("container {name} was removed meanwhile: it is made again"),
+        });
+        let image = self.image_again(known).await?;
+        let failed =
+            |it: EngineError| it.into_target("undo_failed", format!("make container {name} again"));
+        let id = self.make(name, &image, &known.specification).await.map_err(failed)?;
+        self.look(&id).await?.ok_or_else(|| TargetError::Drifted {
+            expected: format!("container {name}"),
+            found: "none".to_owned(),
+        })
+    }
+
+    /// A name or the id by which the image is here.
+    async fn image_again(&self, known: &Predecessor) -> Result<String, TargetError> {
+        let is_here = |found: Option<String>| found.as_deref() == Some(known.image.as_str());
+        if !is_here(self.image_id(&known.image).await?) {
+            let Some(digest) = &known.digest else {
+                let reason = "its image was removed, and no registry has it";
+                return Err(TargetError::failed(
+                    "undo_failed",
+                    format!("find image {}", known.reference),
+                    reason,
+                ));
+            };
+            self.pull(digest).await?;
+        }
+        let digest = known.digest.as_deref().and_then(|it| it.split_once('@')).map(|it| it.1);
+        if let Some(digest) = digest {
+            let named = format!("{}@{digest}", known.reference);
+            if is_here(self.image_id(&named).await?) {
+                return Ok(named);
+            }
+        }
+        Ok(known.image.clone())
+    }
+}

@@ -1,0 +1,104 @@
+//! An engine that this test has for itself: it may be pruned, killed and started again.
+
+use std::{
+    fs::File,
+    ops::Deref,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use switchback_testkit::lab::{Lab, SpareEngine};
+
+/// An engine with many containers was seen to need ten seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The spare engine, until this is dropped. Others who want it wait.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    machine: Machine,
+    _alone: File,
+}
+
+/// What can be done to it. Unlike [`Spare`] it may be given to threads that outlive the test.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine(SpareEngine);
+
+impl Deref for Spare {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
+}
+
+impl Spare {
+    /// Waits until nobody else has it.
+    #[track_caller]
+    pub(crate) fn take() -> Self {
+        let engine = Lab::spare().unwrap_or_else(|error| panic!("{error}"));
+        let lock = File::create(&engine.lock).expect("a lock file beside the engine");
+        lock.lock().expect("the lock");
+        let spare = Self { machine: Machine(engine), _alone: lock };
+        spare.wait_until_it_answers();
+        spare
+    }
+
+    /// For those who let something happen to it.
+    pub(crate) fn machine(&self) -> Machine {
+        self.machine.clone()
+    }
+}
+
+impl Machine {
+    /// For `DOCKER_HOST`.
+    pub(crate) fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// What a cron job somewhere does each night.
+    pub(crate) fn prune(&self) -> String {
+        self.docker(&["system", "prune", "--all", "--force", "--volumes"])
+    }
+
+    /// Ends the engine in the middle of what it does. It is started again at once, as by a service
+    /// manager; containers live until then.
+    pub(crate) fn kill_engine(&self) {
+        let words = "kill -9 $(cat /run/docker.pid)";
+        self.lab(&["exec", &self.0.container, "/bin/sh", "-c", words]);
+    }
+
+    /// Ends everything on the engine's machine at once, and starts the machine again.
+    pub(crate) fn restart_machine(&self) {
+        self.lab(&["restart", "--time", "0", &self.0.container]);
+    }
+
+    /// Waits for an engine that was killed.
+    pub(crate) fn wait_until_it_answers(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.answers() {
+            assert!(Instant::now() < deadline, "the engine {} came back", self.url());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn answers(&self) -> bool {
+        docker(self.url(), &["version"]).is_ok()
+    }
+
+    fn docker(&self, arguments: &[&str]) -> String {
+        docker(self.url(), arguments).unwrap_or_else(|it| panic!("docker {arguments:?}: {it}"))
+    }
+
+    /// A command to the engine on which this one is a container.
+    fn lab(&self, arguments: &[&str]) {
+        docker(&self.0.lab, arguments).unwrap_or_else(|it| panic!("{arguments:?}: {it}"));
+    }
+}
+
+fn docker(engine: &str, arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new("docker");
+    command.args(arguments).env("DOCKER_HOST", engine).stdin(Stdio::null());
+    let output = command.output().map_err(|it| it.to_string())?;
+    let text = |it: &[u8]| String::from_utf8_lossy(it).trim_end().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
