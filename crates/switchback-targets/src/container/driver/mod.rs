@@ -22,7 +22,7 @@ use std::{
 use bollard::auth::DockerCredentials;
 use serde_json::Value;
 use switchback_core::{
-    Before, Driver, Millis, Plan, PlanError, Reporter, Target, TargetError, event::EventKind,
+    Before, Driver, Force, Millis, Plan, PlanError, Reporter, Target, TargetError, event::EventKind,
 };
 
 use super::{
@@ -251,11 +251,16 @@ impl Driver for ContainerDriver {
         Ok(Receipt::default())
     }
 
-    async fn settle(&self, change: &Change, patience: Millis) -> Result<(), TargetError> {
+    async fn settle(
+        &self,
+        change: &Change,
+        patience: Millis,
+        force: Force,
+    ) -> Result<(), TargetError> {
         use Change as C;
         match change {
             C::CreateContainer { name, .. } => self.settle_create(name, patience).await,
-            C::StopContainer { id, name, .. } => self.settle_stop(id, name, patience).await,
+            C::StopContainer { id, name, .. } => self.settle_stop(id, name, patience, force).await,
             C::TakeSnapshot { .. }
             | C::RestoreData { .. }
             | C::HandOverData { .. }
