@@ -12,7 +12,7 @@ mod lifecycle;
 mod names;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -73,6 +73,8 @@ pub struct ContainerDriver {
     policies: HashMap<String, Value>,
     /// Ids of containers that this transaction made, by temporary name.
     created: Mutex<HashMap<String, String>>,
+    /// Temporary names that somebody else's containers were found to have.
+    refused: Mutex<HashSet<String>>,
     evidence: Mutex<Option<Evidence>>,
     /// Whether the container that was taken down had ever been started, once that was seen.
     has_run: Mutex<Option<bool>>,
@@ -98,6 +100,7 @@ impl ContainerDriver {
             predecessors: HashMap::new(),
             policies: HashMap::new(),
             created: Mutex::default(),
+            refused: Mutex::default(),
             evidence: Mutex::default(),
             has_run: Mutex::default(),
             has_snapshot: AtomicBool::new(false),
