@@ -157,6 +157,7 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         loop {
             if lost.is_none() {
                 lost = self.journal.append(&fact).await.err();
+                self.still_ours(lost.is_some()).await?;
             }
             match &lost {
                 None => self.report(&state, &fact),
@@ -177,8 +178,15 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
                 Next::Undo(job) => self.undo(&state, job).await?,
                 Next::Ask(job) => self.ask(job).await?,
             };
+            self.still_ours(turn.is_err()).await?;
             fact = turn.unwrap_or_else(|failure| setback(&state, failure));
         }
+    }
+
+    /// What fails because the lease went to somebody else says nothing about the target, and what
+    /// is to be made of it is theirs.
+    async fn still_ours(&self, has_failed: bool) -> Result<(), Fenced> {
+        if has_failed { self.lease.hold(LEASE_HORIZON).await } else { Ok(()) }
     }
 
     /// A commit is a claim about the target, which is ours to make only while it is ours to change.

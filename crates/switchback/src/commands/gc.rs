@@ -125,7 +125,7 @@ async fn cleared(
         let renewing = lease.keep_renewing();
         let work = async {
             for sized in garbage(around.store, connected, &kept).await? {
-                clear::remove(connected, lease.keeper(), &sized.thing).await?;
+                clear::remove(connected, &lease.keeper(), &sized.thing).await?;
                 removed.push(sized);
             }
             Ok(())

@@ -17,7 +17,7 @@ use switchback_targets::{
         plan::Planned,
         settings::ContainerSettings,
     },
-    keeper::{self, programs},
+    keeper::{self, Keeper, programs},
     registry::Reference,
 };
 
@@ -199,7 +199,7 @@ fn verdict(ended: &Ended) -> Option<Rejected> {
 pub(crate) async fn judge(
     around: &Surroundings<'_>,
     connected: &Connected,
-    keeper: &str,
+    keeper: &Keeper,
     ended: &Ended,
 ) {
     let Some(rejected) = verdict(ended) else { return };
@@ -217,7 +217,7 @@ pub(crate) async fn judge(
 async fn keep(
     around: &Surroundings<'_>,
     connected: &Connected,
-    keeper: &str,
+    keeper: &Keeper,
     change: impl FnOnce(&mut Decisions),
 ) -> Answer<()> {
     let before = connected.kept().await?.state;
@@ -247,7 +247,7 @@ pub(crate) async fn change(
         change(&mut wanted);
         if wanted != state.decisions {
             let lease = lease(around, connected, request, &id(), &[]).await?;
-            let written = keep(around, connected, lease.keeper(), &change).await;
+            let written = keep(around, connected, &lease.keeper(), &change).await;
             lease.release().await?;
             written?;
         }

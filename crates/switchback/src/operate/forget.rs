@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use switchback_targets::{
     container::document::TargetState,
-    keeper::{self, programs},
+    keeper::{self, Keeper, programs},
 };
 
 use super::{
@@ -77,7 +77,7 @@ pub(crate) async fn forget(
     if leaving.has_record || (purges && !leaving.things.is_empty()) {
         let lease = lease(around, connected, request, &operation, &[]).await?;
         let renewing = lease.keep_renewing();
-        let removed = remove(connected, lease.keeper(), leaving, purges).await;
+        let removed = remove(connected, &lease.keeper(), leaving, purges).await;
         drop(renewing);
         lease.release().await?;
         removed?;
@@ -99,7 +99,7 @@ pub(crate) async fn forget(
 
 async fn remove(
     connected: &Connected,
-    keeper: &str,
+    keeper: &Keeper,
     leaving: &Leaving,
     purges: bool,
 ) -> Answer<()> {

@@ -192,7 +192,7 @@ pub async fn recover(
     let ended =
         Box::pin(run(around, connected, request, &interrupted, way, &lease, started_at)).await;
     if let Ok(ended) = &ended {
-        decisions::judge(around, connected, lease.keeper(), ended).await;
+        decisions::judge(around, connected, &lease.keeper(), ended).await;
     }
     drop(renewing);
     let ended = ended?;
@@ -231,9 +231,9 @@ async fn run(
     let kept = connected.kept().await?;
     let reporter = report::reporter(around, operation, &connected.name);
     let driver = ContainerDriver::new(DriverSetup {
-        engine: connected.engine.clone(),
+        engine: lease.guarded_engine(),
         target: connected.target().to_owned(),
-        keeper: lease.keeper().to_owned(),
+        keeper: lease.keeper(),
         deployment: connected.name.clone(),
         owner: kept.state.as_ref().map_or_else(|| owner(around), |it| it.owner.clone()),
         login: None,
@@ -244,9 +244,8 @@ async fn run(
     });
     let mut gate = prepare::gate(connected);
     gate.short_looks = ShortLooks::after_starts();
-    let place = (&connected.engine, lease.keeper(), connected.target());
     let records = interrupted.records.clone();
-    let mut journal = TwinJournal::new(around.store, operation, records, place);
+    let mut journal = TwinJournal::new(around.store, operation, records, lease);
     let mut engine = Engine {
         driver: &driver,
         gate: &gate,

@@ -1,6 +1,7 @@
-//! A proxy on the engine's socket that kills the program at one of its requests.
+//! A proxy on the engine's socket that kills the program at one of its requests, or does something else there.
 
 use std::{
+    fmt,
     io::{self, BufRead, BufReader, Read, Write},
     net::Shutdown,
     os::unix::net::{UnixListener, UnixStream},
@@ -20,20 +21,48 @@ pub(crate) enum Moment {
     LetThrough,
 }
 
+/// What happens at the chosen request.
+pub(crate) enum Act {
+    /// The program is sent a signal.
+    Signal(Signal),
+    /// Somebody does something, who knows the request's line; the request waits for it.
+    Do(Box<dyn Fn(&str) + Send + Sync>),
+}
+
+/// Knows the chosen request: by its number among those that change something, and its line.
+type Picks = Box<dyn Fn(&Request<'_>) -> bool + Send + Sync>;
+
+/// One request.
+pub(crate) struct Request<'a> {
+    /// Its number, counted from 1.
+    pub(crate) number: usize,
+    /// How many that change something there have been, this one included; 0 if it only looks.
+    pub(crate) change: usize,
+    /// Method and path.
+    pub(crate) line: &'a str,
+}
+
 /// What the proxy does, and what it has seen.
-#[derive(Debug)]
 struct Plan {
     engine: String,
-    at: usize,
+    picks: Picks,
     moment: Moment,
-    signal: Signal,
+    act: Act,
     seen: Mutex<Seen>,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("moment", &self.moment).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     pid: Option<Pid>,
     lines: Vec<String>,
+    changes: usize,
+    was_picked: bool,
     has_struck: bool,
 }
 
@@ -52,9 +81,20 @@ impl Proxy {
         engine: &str,
         (at, moment, signal): (usize, Moment, Signal),
     ) -> Self {
+        let picks = move |it: &Request<'_>| it.number == at;
+        Self::at(socket, engine, (moment, Act::Signal(signal)), picks)
+    }
+
+    /// Listens at `socket`, and acts at the first request that `picks` knows.
+    pub(crate) fn at(
+        socket: &Path,
+        engine: &str,
+        (moment, act): (Moment, Act),
+        picks: impl Fn(&Request<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
         let engine = engine.strip_prefix("unix://").unwrap_or(engine).to_owned();
-        let seen = Mutex::default();
-        let plan = Arc::new(Plan { engine, at, moment, signal, seen });
+        let (seen, picks) = (Mutex::default(), Box::new(picks));
+        let plan = Arc::new(Plan { engine, picks, moment, act, seen });
         std::fs::remove_file(socket).ok();
         let listener = UnixListener::bind(socket).expect("a socket for the proxy");
         let shared = Arc::clone(&plan);
@@ -104,17 +144,17 @@ impl Plan {
 
     fn requests(&self, from: &mut BufReader<UnixStream>, mut to: &UnixStream) -> io::Result<()> {
         while let Some(head) = head(from)? {
-            let is_it = self.count(head.lines().next().unwrap_or_default());
+            let is_it = self.count(line(&head));
             if is_it && self.moment == Moment::HeldBack {
-                self.strike();
-                if self.signal == Signal::KILL {
+                self.strike(line(&head));
+                if matches!(self.act, Act::Signal(Signal::KILL)) {
                     return Ok(());
                 }
             }
             to.write_all(head.as_bytes())?;
             body(&head, from, to)?;
             if is_it && self.moment == Moment::LetThrough {
-                self.strike();
+                self.strike(line(&head));
             }
             if field(&head, "upgrade").is_some() {
                 io::copy(from, &mut to)?;
@@ -130,17 +170,32 @@ impl Plan {
             std::thread::sleep(Duration::from_millis(1));
         }
         let mut seen = self.seen();
-        seen.lines.push(line.trim_end_matches(" HTTP/1.1").to_owned());
-        seen.lines.len() == self.at
+        seen.lines.push(line.to_owned());
+        let is_change = !line.starts_with("GET ") && !line.starts_with("HEAD ");
+        seen.changes += usize::from(is_change);
+        let change = if is_change { seen.changes } else { 0 };
+        let request = Request { number: seen.lines.len(), change, line };
+        let is_it = !seen.was_picked && (self.picks)(&request);
+        seen.was_picked |= is_it;
+        is_it
     }
 
-    fn strike(&self) {
-        let mut seen = self.seen();
-        if let Some(pid) = seen.pid {
-            kill_process(pid, self.signal).ok();
+    fn strike(&self, line: &str) {
+        let pid = self.seen().pid;
+        match (&self.act, pid) {
+            (Act::Signal(signal), Some(pid)) => {
+                kill_process(pid, *signal).ok();
+            }
+            (Act::Do(act), _) => act(line),
+            (Act::Signal(_), None) => {}
         }
-        seen.has_struck = true;
+        self.seen().has_struck = true;
     }
+}
+
+/// Method and path of a request.
+fn line(head: &str) -> &str {
+    head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1")
 }
 
 /// The head of a request with its empty line; none at the end of the connection.

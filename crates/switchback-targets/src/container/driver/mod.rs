@@ -34,7 +34,7 @@ use super::{
     plan::{Planned, plan},
     specification::Specification,
 };
-use crate::engine_api::EngineClient;
+use crate::{engine_api::EngineClient, keeper::Keeper};
 
 /// What a driver is made with.
 #[derive(Debug)]
@@ -43,8 +43,8 @@ pub struct DriverSetup {
     pub engine: EngineClient,
     /// The container's name.
     pub target: String,
-    /// The keeper's container, which is the lease; empty where only looking is meant.
-    pub keeper: String,
+    /// Where the keeper's programs run: in the container that is the lease.
+    pub keeper: Keeper,
     /// The name that people use for the deployment.
     pub deployment: String,
     /// Who owns the target.

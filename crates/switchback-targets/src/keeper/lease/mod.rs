@@ -5,19 +5,25 @@
 //! a clock that goes on in suspend. Whoever wants to take over watches the counter stand still for
 //! the whole time the holder has promised, so no two clocks are ever compared.
 
+mod again;
+mod seen;
+
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use switchback_core::{Fenced, Lease, Millis, lease::Holder};
 
-use super::body;
+use self::again::Witness;
+pub use self::seen::{Held, has_expired, look, take_away};
+use super::{Keeper, body};
 use crate::{
     container::change::DataMount,
-    engine_api::{ArchivedFile, EngineClient, EngineError},
+    engine_api::{ArchivedFile, EngineClient, EngineError, Guard},
 };
 
 /// How long a lease lasts without renewal, in milliseconds. A holder that is gone blocks others for
@@ -48,24 +54,17 @@ pub fn lease_name(target: &str) -> String {
     format!("switchback-lease-{target}")
 }
 
+/// An effect that is asked for must reach the engine while the lease still lasts.
+const REQUEST_HORIZON: Millis = 1_000;
+
 /// A renewal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Beat {
     count: u64,
     term_ms: Millis,
-}
-
-/// A lease that somebody holds, as it is seen from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// The id of its container.
-    pub id: String,
-    /// Who holds it.
-    pub holder: Holder,
-    /// How often it was renewed.
-    count: u64,
-    /// How long it lasts after a renewal.
-    pub term_ms: Millis,
+    /// When, by the holder's clock: a hint for people and for whoever thinks of watching.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<Millis>,
 }
 
 /// Why a lease was not given.
@@ -83,18 +82,36 @@ pub enum LeaseError {
 #[derive(Debug, Clone)]
 pub struct TargetLease {
     engine: EngineClient,
-    id: String,
     target: String,
     holder: Holder,
+    /// The request that makes its container.
+    body: Value,
     state: Arc<LeaseState>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct LeaseState {
+    /// The id of its container, which changes when it has to be made anew.
+    id: Mutex<String>,
     /// On the clock that goes on in suspend.
     expires_at: AtomicU64,
     count: AtomicU64,
     lost: AtomicBool,
+    /// What we have written where everybody writes who acts.
+    witness: Mutex<Witness>,
+    /// One at a time takes it anew.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// Why a lease was not renewed.
+#[derive(Debug, thiserror::Error)]
+enum NotRenewed {
+    /// It is not ours any more.
+    #[error("it went to somebody else")]
+    Lost,
+    /// The engine failed; it may do better soon.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 }
 
 /// Waits for the engine, but not for ever.
@@ -123,101 +140,67 @@ pub async fn acquire(
     data: &[DataMount],
 ) -> Result<TargetLease, LeaseError> {
     super::ensure(engine).await?;
-    let name = lease_name(target);
     let binds: Vec<String> = data.iter().map(|it| format!("{}:{}", it.source, it.inside)).collect();
     let labels = json!({ HOLDER_LABEL: serde_json::to_string(&holder).unwrap_or_default() });
     let body = body("lease", &binds, &labels);
+    let (engine, target) = (engine.clone(), target.to_owned());
+    let lease = TargetLease { engine, target, holder, body, state: Arc::default() };
     let asked_at = boot_time();
-    let path = format!("/containers/create?name={}", crate::engine_api::encode(&name));
-    let asked = in_time(CHANGE_LIMIT, "take the lease", engine.post(&path, Some(&body))).await;
-    let made = match asked {
-        Ok(made) => made,
+    match lease.create().await {
+        Ok(id) => lease.set_id(id),
         Err(EngineError::Refused { status: 409, message }) => {
-            let held = look(engine, target).await?;
+            let held = look(&lease.engine, &lease.target).await?;
             let refused = EngineError::Refused { status: 409, message };
             return Err(
                 held.map_or(LeaseError::Engine(refused), |it| LeaseError::Held(Box::new(it)))
             );
         }
         Err(error) => return Err(error.into()),
-    };
-    let id = made["Id"].as_str().unwrap_or_default().to_owned();
-    let state = LeaseState {
-        expires_at: AtomicU64::new(asked_at + TERM),
-        count: AtomicU64::new(0),
-        lost: AtomicBool::new(false),
-    };
-    let (engine, target) = (engine.clone(), target.to_owned());
-    let lease = TargetLease { engine, id, target, holder, state: Arc::new(state) };
-    if let Err(error) = lease.begin().await {
-        lease.release().await?;
-        return Err(error.into());
     }
+    match lease.begin(&lease.id()).await {
+        Ok(()) => {}
+        // Somebody has removed it in this very moment.
+        Err(EngineError::Refused { status: 404, .. }) => {
+            return Err(LeaseError::Engine(lease.fenced().await.into()));
+        }
+        Err(error) => {
+            lease.release().await?;
+            return Err(error.into());
+        }
+    }
+    lease.extend(asked_at);
     Ok(lease)
 }
 
-/// Who holds the lease on a target, if anybody does.
-pub async fn look(engine: &EngineClient, target: &str) -> Result<Option<Held>, EngineError> {
-    let Some(found) = engine.container(&lease_name(target)).await? else { return Ok(None) };
-    let id = found["Id"].as_str().unwrap_or_default().to_owned();
-    let holder = holder_of(&found).unwrap_or_else(|| Holder {
-        user: "somebody".to_owned(),
-        host: "another program".to_owned(),
-        pid: 0,
-        place: String::new(),
-        began: 0,
-        store: String::new(),
-        operation: "unknown".to_owned(),
-        since: 0,
-        generation: 0,
-    });
-    let beat = engine.read_file(&id, BEAT_FILE).await?;
-    let beat = beat.and_then(|it| serde_json::from_slice::<Beat>(&it.content).ok());
-    let beat = beat.unwrap_or(Beat { count: 0, term_ms: TERM });
-    Ok(Some(Held { id, holder, count: beat.count, term_ms: beat.term_ms }))
-}
-
-fn holder_of(inspect: &Value) -> Option<Holder> {
-    serde_json::from_str(inspect["Config"]["Labels"][HOLDER_LABEL].as_str()?).ok()
-}
-
-/// Waits until a lease has gone unrenewed for its whole term. False if it was renewed, or is gone.
-pub async fn has_expired(
-    engine: &EngineClient,
-    target: &str,
-    held: &Held,
-) -> Result<bool, EngineError> {
-    let mut waited: Millis = 0;
-    // Looks once a second; the term is what the holder has promised, not what we would.
-    while waited < held.term_ms + 1_000 {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        waited += 1_000;
-        match look(engine, target).await? {
-            Some(now) if now.id == held.id && now.count == held.count => {}
-            _ => return Ok(false),
-        }
-    }
-    Ok(true)
-}
-
-/// Takes a lease away from whoever held it, by its id: a lease that was given anew is not touched.
-pub async fn take_away(engine: &EngineClient, held: &Held) -> Result<(), EngineError> {
-    let path = format!("/containers/{}?force=true", held.id);
-    let _was_there = in_time(CHANGE_LIMIT, "take the lease away", engine.delete(&path)).await?;
-    Ok(())
-}
-
 impl TargetLease {
-    async fn begin(&self) -> Result<(), EngineError> {
-        let path = format!("/containers/{}/start", self.id);
+    /// Makes its container, which is to have its name.
+    async fn create(&self) -> Result<String, EngineError> {
+        let name = lease_name(&self.target);
+        let path = format!("/containers/create?name={}", crate::engine_api::encode(&name));
+        let asked = self.engine.post(&path, Some(&self.body));
+        let made = in_time(CHANGE_LIMIT, "take the lease", asked).await?;
+        Ok(made["Id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    async fn begin(&self, id: &str) -> Result<(), EngineError> {
+        let path = format!("/containers/{id}/start");
         let started = self.engine.post(&path, None);
         drop(in_time(CHANGE_LIMIT, "start the lease's container", started).await?);
-        self.renew().await
+        self.beat(id).await
     }
 
-    /// The id of the keeper's container.
-    pub fn keeper(&self) -> &str {
-        &self.id
+    /// The id of its container, by now.
+    pub(super) fn id(&self) -> String {
+        self.state.id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_id(&self, id: String) {
+        *self.state.id.lock().unwrap_or_else(PoisonError::into_inner) = id;
+    }
+
+    /// Where programs run for this operation.
+    pub fn keeper(&self) -> Keeper {
+        Keeper::Lease(Box::new(self.clone()))
     }
 
     /// Who we are.
@@ -225,39 +208,55 @@ impl TargetLease {
         &self.holder
     }
 
-    /// Renews the lease for its whole term, from the moment before it was asked.
-    pub async fn renew(&self) -> Result<(), EngineError> {
-        let asked_at = boot_time();
+    /// The engine, of which changes are asked only while this lease is ours.
+    pub fn guarded_engine(&self) -> EngineClient {
+        self.engine.guarded_by(Arc::new(self.clone()))
+    }
+
+    /// Writes the next renewal into the container.
+    async fn beat(&self, id: &str) -> Result<(), EngineError> {
         let count = self.state.count.fetch_add(1, Ordering::SeqCst) + 1;
-        let content = serde_json::to_vec(&Beat { count, term_ms: TERM }).unwrap_or_default();
+        let at = Millis::try_from(jiff::Timestamp::now().as_millisecond()).ok();
+        let content = serde_json::to_vec(&Beat { count, term_ms: TERM, at }).unwrap_or_default();
         let name = BEAT_FILE.trim_start_matches('/').to_owned();
-        let file = ArchivedFile { name, mode: 0o600, uid: 0, gid: 0, content };
-        let files = [file];
-        let written = self.engine.write_files(&self.id, "/", &files);
-        match in_time(RENEW_LIMIT, "renew the lease", written).await {
-            Ok(()) => {
-                let _earlier = self.state.expires_at.fetch_max(asked_at + TERM, Ordering::SeqCst);
-                Ok(())
-            }
-            Err(EngineError::Refused { status: 404, message }) => {
-                self.state.lost.store(true, Ordering::SeqCst);
-                Err(EngineError::Refused { status: 404, message })
-            }
-            Err(error) => Err(error),
+        let files = [ArchivedFile { name, mode: 0o600, uid: 0, gid: 0, content }];
+        let written = self.engine.write_files(id, "/", &files);
+        in_time(RENEW_LIMIT, "renew the lease", written).await
+    }
+
+    /// Renews the lease for its whole term, from the moment before it was asked.
+    async fn renew(&self) -> Result<(), NotRenewed> {
+        let (asked_at, id) = (boot_time(), self.id());
+        match self.beat(&id).await {
+            Ok(()) => {}
+            Err(EngineError::Refused { status: 404, .. }) => self.take_anew(&id).await?,
+            Err(error) => return Err(error.into()),
         }
+        self.extend(asked_at);
+        Ok(())
+    }
+
+    fn extend(&self, asked_at: Millis) {
+        let _earlier = self.state.expires_at.fetch_max(asked_at + TERM, Ordering::SeqCst);
+    }
+
+    fn is_lost(&self) -> bool {
+        self.state.lost.load(Ordering::SeqCst)
+    }
+
+    fn lose(&self) -> NotRenewed {
+        self.state.lost.store(true, Ordering::SeqCst);
+        NotRenewed::Lost
     }
 
     /// Renews in thirds of the term until the returned guard is dropped.
     pub fn keep_renewing(&self) -> Renewing {
         let lease = self.clone();
         let task = tokio::spawn(async move {
-            loop {
+            while !lease.is_lost() {
                 tokio::time::sleep(std::time::Duration::from_millis(TERM / 3)).await;
                 if let Err(error) = lease.renew().await {
                     tracing::warn!(%error, "the lease was not renewed");
-                }
-                if lease.state.lost.load(Ordering::SeqCst) {
-                    return;
                 }
             }
         });
@@ -266,14 +265,36 @@ impl TargetLease {
 
     /// Gives the lease back.
     pub async fn release(&self) -> Result<(), EngineError> {
-        let path = format!("/containers/{}?force=true", self.id);
+        let path = format!("/containers/{}?force=true", self.id());
         let deleted = self.engine.delete(&path);
         let _was_there = in_time(CHANGE_LIMIT, "give the lease back", deleted).await?;
         Ok(())
     }
 
+    /// Renews until the engine answers. Whoever took the lease over removed its container, so a
+    /// renewal by id tells. An engine that does not answer takes no effect either, so nothing is lost
+    /// by asking until it does.
+    pub(super) async fn confirm(&self, horizon: Millis) -> Result<(), Fenced> {
+        let asked_at = std::time::Instant::now();
+        while asked_at.elapsed() < HOLD_LIMIT {
+            match self.renew().await {
+                Ok(()) if self.lasts(horizon) => return Ok(()),
+                Ok(()) => {}
+                Err(NotRenewed::Lost) => break,
+                Err(error) => tracing::warn!(%error, "the lease was not renewed"),
+            }
+            tokio::time::sleep(HOLD_PAUSE).await;
+        }
+        Err(self.fenced().await)
+    }
+
+    fn lasts(&self, horizon: Millis) -> bool {
+        let expires_at = self.state.expires_at.load(Ordering::SeqCst);
+        expires_at.saturating_sub(boot_time()) >= horizon
+    }
+
     async fn fenced(&self) -> Fenced {
-        self.state.lost.store(true, Ordering::SeqCst);
+        let _lost = self.lose();
         let held = look(&self.engine, &self.target).await.ok().flatten();
         Fenced {
             holder: held.map_or_else(|| "nobody any more".to_owned(), |it| it.holder.to_string()),
@@ -293,24 +314,18 @@ impl Drop for Renewing {
 
 impl Lease for TargetLease {
     async fn hold(&self, horizon: Millis) -> Result<(), Fenced> {
-        if self.state.lost.load(Ordering::SeqCst) {
+        if self.is_lost() {
             return Err(self.fenced().await);
         }
-        let remaining = self.state.expires_at.load(Ordering::SeqCst).saturating_sub(boot_time());
-        if remaining >= horizon {
+        if self.lasts(horizon) {
             return Ok(());
         }
-        // Whoever took it over removed the container, so a renewal by id tells. An engine that does
-        // not answer takes no effect either, so nothing is lost by asking until it does.
-        let asked_at = std::time::Instant::now();
-        while asked_at.elapsed() < HOLD_LIMIT {
-            match self.renew().await {
-                Ok(()) => return Ok(()),
-                Err(EngineError::Refused { status: 404, .. }) => break,
-                Err(error) => tracing::warn!(%error, "the lease was not renewed"),
-            }
-            tokio::time::sleep(HOLD_PAUSE).await;
-        }
-        Err(self.fenced().await)
+        self.confirm(horizon).await
+    }
+}
+
+impl Guard for TargetLease {
+    fn pass(&self) -> BoxFuture<'_, Result<(), Fenced>> {
+        Box::pin(self.hold(REQUEST_HORIZON))
     }
 }
