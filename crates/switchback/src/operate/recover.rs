@@ -119,16 +119,23 @@ fn lone_lease(held: Option<Held>) -> Option<Interrupted> {
 }
 
 /// Whether the holder of a lease is known to be gone: a process of ours on this host that has ended.
-fn is_gone(around: &Surroundings<'_>, held: &Held) -> bool {
+pub fn is_gone(around: &Surroundings<'_>, held: &Held) -> bool {
     let holder = &held.holder;
     let is_ours = holder.store == around.store.id() && holder.host == around.who.host;
     is_ours && has_ended(holder)
 }
 
-/// Refuses what cannot be taken up now, without waiting.
-pub fn refuse_busy(around: &Surroundings<'_>, interrupted: &Interrupted) -> Answer<()> {
+/// Refuses, without waiting, what somebody seems to work on. A lease that seems to have expired is
+/// not refused here: whoever takes it up watches it first.
+pub fn refuse_busy(
+    around: &Surroundings<'_>,
+    interrupted: &Interrupted,
+    deployment: &str,
+) -> Answer<()> {
     match &interrupted.held {
-        Some(held) if !is_gone(around, held) => Err(locked(&held.holder)),
+        Some(held) if !is_gone(around, held) && !held.seems_expired(now()) => {
+            Err(locked(held, deployment, now()))
+        }
         _ => Ok(()),
     }
 }
@@ -156,7 +163,7 @@ pub async fn recover(
     if let Some(held) = &interrupted.held {
         let is_gone = is_gone(around, held);
         if !is_gone && !lease::has_expired(&connected.engine, connected.target(), held).await? {
-            return Err(locked(&held.holder));
+            return Err(locked(held, &connected.name, now()));
         }
         lease::take_away(&connected.engine, held).await?;
         // A holder that renewed in the very moment of the removal notices it at its next renewal.
