@@ -123,6 +123,9 @@ pub struct InitArgs {
     /// Which engine to look at
     #[arg(long, value_name = "URL")]
     pub engine: Option<String>,
+    /// Install a systemd unit that finishes or undoes, when the machine starts, what was interrupted
+    #[arg(long)]
+    pub recover_service: bool,
 }
 
 /// Names of deployments.

@@ -14,6 +14,7 @@ mod library;
 pub mod notice;
 pub mod operate;
 pub mod printer;
+mod recover_unit;
 pub mod store;
 
 pub use library::{Service, UpdateResult, has_previous_image, rollback_image, update_image};

@@ -62,7 +62,7 @@ fn host(old: &Value, new: &Value, inspect: &Value, found: &mut Vec<Difference>) 
         let is_same = match key.as_str() {
             it if FILLED_IN.contains(&it) => true,
             "Binds" => binds(old, inspect) == binds(new, &Value::Null),
-            "Links" => links(one) == links(other),
+            "Links" => is_linked_as(&links(one), &links(other)),
             "Mounts" => sources_aside(one) == sources_aside(other),
             "NetworkMode" | "PidMode" | "IpcMode" | "VolumesFrom" => {
                 follows_a_container(one) == follows_a_container(other)
@@ -82,6 +82,18 @@ fn links(all: &Value) -> BTreeSet<(&str, &str)> {
     all.filter_map(|it| it.split_once(':'))
         .map(|(child, alias)| (child, alias.rsplit('/').next().unwrap_or(alias)))
         .collect()
+}
+
+/// Whether the same links are there, to the same containers or to their successors, which have their
+/// temporary names still.
+fn is_linked_as(old: &BTreeSet<(&str, &str)>, new: &BTreeSet<(&str, &str)>) -> bool {
+    let is_successor = |old: &str, new: &str| {
+        new == old || new.strip_prefix(old).is_some_and(|it| it.starts_with(".switchback-"))
+    };
+    let is_there = |(child, alias): &(&str, &str)| {
+        new.iter().any(|(other, name)| name == alias && is_successor(child, other))
+    };
+    old.len() == new.len() && old.iter().all(is_there)
 }
 
 /// A reference to another container's namespace names that container's successor afterwards.

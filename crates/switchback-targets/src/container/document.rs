@@ -13,6 +13,10 @@ use super::{decisions::Decisions, specification::Specification};
 /// The format that this version writes.
 pub const FORMAT: u16 = 1;
 
+/// Operations that are remembered with a target, the newest: daily updates of a year, with as many
+/// that failed.
+const OPERATIONS_MAX: usize = 730;
+
 /// The state of one target.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetState {
@@ -34,6 +38,10 @@ pub struct TargetState {
     /// What is skipped, where it is held, and what it follows.
     #[serde(flatten)]
     pub decisions: Decisions,
+    /// Operations of any store that came to their end here, the oldest first: what carries their ids,
+    /// and is needed by no release, was left behind by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<String>,
 }
 
 /// Whose target it is.
@@ -120,6 +128,7 @@ impl TargetState {
             highest: 0,
             releases: Vec::new(),
             decisions: Decisions::default(),
+            operations: Vec::new(),
         }
     }
 
@@ -156,6 +165,24 @@ impl TargetState {
         self.highest + 1
     }
 
+    /// Notes that an operation came to its end.
+    pub fn note_end(&mut self, operation: &str) {
+        self.operations.retain(|it| it != operation);
+        self.operations.push(operation.to_owned());
+        let surplus = self.operations.len().saturating_sub(OPERATIONS_MAX);
+        drop(self.operations.drain(..surplus));
+    }
+
+    /// Whether an operation is known to have come to its end here.
+    pub fn has_ended(&self, operation: &str) -> bool {
+        let made = |it: &KeptRelease| {
+            let release = &it.release;
+            let by_snapshot = release.snapshot.as_ref().is_some_and(|it| it.operation == operation);
+            by_snapshot || release.operation.as_deref() == Some(operation)
+        };
+        self.operations.iter().any(|it| it == operation) || self.releases.iter().any(made)
+    }
+
     /// The state after a commit.
     #[must_use]
     pub fn after(
@@ -175,6 +202,7 @@ impl TargetState {
         self.releases.extend(previous);
         self.releases.push(running);
         self.releases.sort_by_key(|it| it.release.number);
+        self.note_end(operation);
         let highest = replaced.into_iter().max().unwrap_or(0).max(self.highest);
         Self { format: FORMAT, operation: operation.to_owned(), current: number, highest, ..self }
     }
@@ -209,6 +237,17 @@ mod tests {
         let text: Value = serde_json::from_slice(&state.write()).unwrap();
         assert_eq!(text["held_at"], "acme/web:1.3");
         assert_eq!(TargetState::read(&state.write()).unwrap(), state);
+    }
+
+    #[test]
+    fn the_operations_that_ended_here_are_known_up_to_a_limit() {
+        let mut state = TargetState::new("web", owner(), "op");
+        assert!(!state.has_ended("op0"));
+        for number in 0..=OPERATIONS_MAX {
+            state.note_end(&format!("op{number}"));
+        }
+        assert!(!state.has_ended("op0") && state.has_ended("op1"));
+        assert_eq!(state.operations.len(), OPERATIONS_MAX);
     }
 
     #[test]

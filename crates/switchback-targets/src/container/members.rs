@@ -1,5 +1,7 @@
 //! One container of a plan, and which containers have to go along with it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::change::{DataMount, Was};
@@ -40,7 +42,7 @@ pub enum Doing {
 }
 
 /// Folders of a host that are never data.
-const NEVER_DATA: [&str; 6] = ["/", "/proc", "/sys", "/dev", "/run", "/var/run"];
+pub(super) const NEVER_DATA: [&str; 6] = ["/", "/proc", "/sys", "/dev", "/run", "/var/run"];
 
 impl Member {
     /// Its id.
@@ -152,8 +154,8 @@ pub fn data_of(members: &[Member]) -> Vec<DataMount> {
     mounts
 }
 
-/// Containers that share namespaces or volumes-from with `target`, directly or through others, in
-/// the order in which they can be started.
+/// Containers that share namespaces or volumes-from with `target` or link to it, directly or through
+/// others, in the order in which they can be started.
 pub fn dependents_of(target: &Member, candidates: &[Value]) -> Vec<Value> {
     let mut chain: Vec<(String, String)> = vec![(target.id().to_owned(), target.name().to_owned())];
     let mut dependents: Vec<Value> = Vec::new();
@@ -177,14 +179,33 @@ pub fn dependents_of(target: &Member, candidates: &[Value]) -> Vec<Value> {
     dependents
 }
 
+/// The name of a listed container. Its list of names also has those under which others link to it:
+/// `/web` and `/shop/database`.
+pub fn listed_name(listed: &Value) -> &str {
+    let names = listed["Names"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    names.map(|it| it.trim_start_matches('/')).find(|it| !it.contains('/')).unwrap_or_default()
+}
+
+/// The names of the containers that link to others, by a list of all of them.
+pub fn linking(listed: &[Value]) -> BTreeSet<&str> {
+    let names = listed.iter().flat_map(|it| it["Names"].as_array().into_iter().flatten());
+    let names = names.filter_map(|it| it.as_str()?.trim_start_matches('/').split_once('/'));
+    names.map(|(linking, _alias)| linking).collect()
+}
+
 fn depends_on(inspect: &Value, id: &str, name: &str) -> bool {
     let host = &inspect["HostConfig"];
     let names_it = |it: &str| it == id || it == name;
     let shares = ["NetworkMode", "PidMode", "IpcMode"].iter().any(|mode| {
         host[*mode].as_str().and_then(|it| it.strip_prefix("container:")).is_some_and(names_it)
     });
-    let from = host["VolumesFrom"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    shares || from.map(|it| it.split(':').next().unwrap_or(it)).any(names_it)
+    let first = |it: &'static str| {
+        let all = host[it].as_array().into_iter().flatten().filter_map(Value::as_str);
+        all.map(|it| it.split(':').next().unwrap_or(it).trim_start_matches('/'))
+    };
+    // A link is bound to the container, not to its name: whoever links to one that is parked neither
+    // finds its successor nor can be started again.
+    shares || first("VolumesFrom").any(names_it) || first("Links").any(names_it)
 }
 
 #[cfg(test)]
@@ -206,9 +227,19 @@ mod tests {
             peer("ccc", json!({"VolumesFrom": ["bbb:ro"]})),
             peer("bbb", json!({"NetworkMode": "container:aaa"})),
             peer("ddd", json!({"NetworkMode": "bridge"})),
+            peer("eee", json!({"Links": ["/ccc:/eee/back"]})),
+            peer("fff", json!({"Links": ["/other:/fff/web"]})),
         ];
         let found = dependents_of(&target, &candidates);
-        assert_eq!(found.iter().map(|it| &it["Id"]).collect::<Vec<_>>(), ["bbb", "ccc"]);
+        assert_eq!(found.iter().map(|it| &it["Id"]).collect::<Vec<_>>(), ["bbb", "ccc", "eee"]);
+    }
+
+    #[test]
+    fn a_list_tells_who_links_to_whom_and_what_a_container_is_really_called() {
+        let listed =
+            [json!({"Names": ["/shop/database", "/web", "/desk/db"]}), json!({"Names": ["/shop"]})];
+        assert_eq!(listed_name(&listed[0]), "web");
+        assert_eq!(linking(&listed).into_iter().collect::<Vec<_>>(), ["desk", "shop"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod driver;
 pub mod gate;
 pub mod goal;
 pub mod hash;
+pub mod killed;
 pub mod members;
 pub mod observe;
 pub mod plan;

@@ -1,4 +1,5 @@
-//! What is there: the container, whatever shares its namespaces or volumes, and what was recorded.
+//! What is there: the container, whatever shares its namespaces or volumes or links to it, and what
+//! was recorded.
 //! Reading only; nothing is decided and nothing is changed.
 
 use serde_json::Value;
@@ -6,7 +7,7 @@ use switchback_core::{Baseline, TargetError};
 
 use super::{
     document::TargetState,
-    members::{Member, dependents_of},
+    members::{Member, dependents_of, linking, listed_name},
 };
 use crate::engine_api::{EngineClient, EngineError, EngineFacts};
 
@@ -17,8 +18,8 @@ pub struct Observed {
     pub engine: EngineFacts,
     /// The container's name.
     pub name: String,
-    /// The container first, then those that share its namespaces or volumes, in the order in which
-    /// they start. Empty where there is no container of that name.
+    /// The container first, then those that share its namespaces or volumes or link to it, in the
+    /// order in which they start. Empty where there is no container of that name.
     pub members: Vec<Member>,
     /// All other containers, as the engine lists them.
     pub others: Vec<Value>,
@@ -39,8 +40,17 @@ pub struct Found {
     pub containers: Vec<Value>,
     /// Ids of images.
     pub images: Vec<String>,
-    /// Operations whose snapshots are complete.
-    pub snapshots: Vec<String>,
+    /// Snapshots that are complete.
+    pub snapshots: Vec<FoundSnapshot>,
+}
+
+/// A complete snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSnapshot {
+    /// The operation that made it.
+    pub operation: String,
+    /// What is in it, by where the service has it.
+    pub mounts: Vec<String>,
 }
 
 impl Observed {
@@ -73,9 +83,11 @@ async fn look(
     if let Some(inspect) = engine.container(name).await? {
         let target = member(engine, inspect).await?;
         let mut inspects = Vec::new();
+        let linking = linking(&others);
         for listed in &others {
             let id = listed["Id"].as_str().unwrap_or_default();
-            if id != target.id() && may_depend(listed, &target) {
+            let may_depend = linking.contains(listed_name(listed)) || may_depend(listed, &target);
+            if id != target.id() && may_depend {
                 inspects.extend(engine.container(id).await?);
             }
         }

@@ -4,6 +4,8 @@
 mod data;
 mod owners;
 mod ports;
+mod sharing;
+mod with_data;
 
 pub use self::{data::lost_paths, owners::owner_of};
 use serde::Serialize;
@@ -12,6 +14,7 @@ use switchback_core::PlanError;
 
 use super::{
     goal::{Desired, Goal, IncomingImage},
+    killed::Killed,
     members::Member,
     observe::Observed,
 };
@@ -89,6 +92,7 @@ pub fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
     all.push(accounts(at, to));
     all.push(probes(at, to));
     all.push(way_back(at));
+    all.extend(Killed::expected(at).map(|it| Check::warned("stop", it.before(&to.settings))));
     all
 }
 

@@ -195,8 +195,29 @@ pub async fn has_snapshot(
     target: &str,
     operation: &str,
 ) -> Result<bool, EngineError> {
+    Ok(manifest(engine, target, operation).await?.is_some())
+}
+
+/// What is in a snapshot, by where the service had it; none if it is not complete.
+pub async fn snapshot_mounts(
+    engine: &EngineClient,
+    target: &str,
+    operation: &str,
+) -> Result<Option<Vec<String>>, EngineError> {
+    let Some(bytes) = manifest(engine, target, operation).await? else { return Ok(None) };
+    let manifest: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let mounts = manifest["mounts"].as_array().into_iter().flatten();
+    let names = mounts.filter_map(|it| it["name"].as_str());
+    Ok(Some(names.map(programs::readable).collect()))
+}
+
+async fn manifest(
+    engine: &EngineClient,
+    target: &str,
+    operation: &str,
+) -> Result<Option<Vec<u8>>, EngineError> {
     let path = format!("{}/manifest.json", snapshot_folder(target, operation));
-    Ok(engine.read_file(ANCHOR, &path).await?.is_some())
+    Ok(engine.read_file(ANCHOR, &path).await?.map(|it| it.content))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Keeper, image::PROGRAM_PATH};
 use crate::{
-    container::change::DataSet,
+    container::change::{DataMount, DataSet},
     engine_api::{EngineClient, EngineError, ExecOutput, Input},
 };
 
@@ -16,6 +16,10 @@ const SHORT: Duration = Duration::from_secs(60);
 /// From here on an exit code is not the program's own: it could not be started (126), or a signal has
 /// ended it (137).
 const NOT_ITS_OWN: i64 = 126;
+
+/// For what takes a look at each of millions of files: what data takes, and removing it. A disk with
+/// nothing in its cache looks at some thousands a second.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// What a program of the keeper answers in place of a result.
 #[derive(Debug, thiserror::Error)]
@@ -67,18 +71,15 @@ pub async fn put(
     bytes: Vec<u8>,
 ) -> Result<(), KeeperError> {
     let argv = words(&["put", path, &bytes.len().to_string()]);
-    let mut silent = |_: &str| {};
-    let run = run(engine, keeper, &argv, Input::Bytes(bytes.into()), &mut silent);
-    let output = tokio::time::timeout(SHORT, run).await;
-    finished(output.map_err(|_| EngineError::TimedOut { what: format!("writing {path}") })??)
-        .map(drop)
+    let run = quietly(engine, keeper, &argv, Input::Bytes(bytes.into()));
+    finished(within(SHORT, format!("writing {path}"), run).await?).map(drop)
 }
 
 /// Removes a file or folder below our volume.
 pub async fn remove(engine: &EngineClient, keeper: &Keeper, path: &str) -> Result<(), KeeperError> {
-    let output =
-        run(engine, keeper, &words(&["remove", path]), Input::Nothing, &mut |_| {}).await?;
-    finished(output).map(drop)
+    let argv = words(&["remove", path]);
+    let run = quietly(engine, keeper, &argv, Input::Nothing);
+    finished(within(LONG, format!("removing {path}"), run).await?).map(drop)
 }
 
 /// The names in a folder below our volume; none where there is no such folder.
@@ -88,12 +89,8 @@ pub async fn list(
     path: &str,
 ) -> Result<Vec<String>, KeeperError> {
     let argv = words(&["list", path]);
-    let mut silent = |_: &str| {};
-    let run = run(engine, keeper, &argv, Input::Nothing, &mut silent);
-    let output = tokio::time::timeout(SHORT, run).await;
-    let output =
-        output.map_err(|_| EngineError::TimedOut { what: format!("listing {path}") })??;
-    match finished(output) {
+    let run = quietly(engine, keeper, &argv, Input::Nothing);
+    match finished(within(SHORT, format!("listing {path}"), run).await?) {
         Ok(lines) => Ok(lines.lines().filter_map(name_in).collect()),
         Err(KeeperError::Failed { what, .. }) if what.contains("No such file") => Ok(Vec::new()),
         Err(error) => Err(error),
@@ -141,7 +138,8 @@ pub async fn usage(
 ) -> Result<Usage, KeeperError> {
     let mut argv = words(&["usage"]);
     argv.extend(mounts(data));
-    let output = run(engine, keeper, &argv, Input::Nothing, &mut |_| {}).await?;
+    let run = quietly(engine, keeper, &argv, Input::Nothing);
+    let output = within(LONG, "measuring what the data takes".to_owned(), run).await?;
     let mut usage = Usage { bytes: BTreeMap::new(), free_bytes: None };
     for line in finished(output)?.lines() {
         let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
@@ -153,6 +151,18 @@ pub async fn usage(
     Ok(usage)
 }
 
+/// Gives a program up that has not ended in time. It may go on in the keeper, and do no harm: it
+/// measures or removes what was to be removed, and the next of its kind begins anew.
+async fn within(
+    limit: Duration,
+    what: String,
+    run: impl Future<Output = Result<ExecOutput, EngineError>>,
+) -> Result<ExecOutput, KeeperError> {
+    let output = tokio::time::timeout(limit, run).await;
+    Ok(output.map_err(|_| EngineError::TimedOut { what })??)
+}
+
+/// A copy ends with the limit of its step, after which the barrier ends it.
 async fn copy(
     engine: &EngineClient,
     keeper: &Keeper,
@@ -166,6 +176,16 @@ async fn copy(
         }
     };
     finished(run(engine, keeper, argv, Input::Nothing, &mut on_line).await?).map(drop)
+}
+
+/// Runs a program whose lines nobody waits for.
+async fn quietly(
+    engine: &EngineClient,
+    keeper: &Keeper,
+    argv: &[String],
+    input: Input,
+) -> Result<ExecOutput, EngineError> {
+    run(engine, keeper, argv, input, &mut |_| {}).await
 }
 
 /// Runs a program to its end. If its container is removed from under it, it is run again in the one
@@ -199,22 +219,34 @@ fn mount_name(target: &str) -> String {
     target.replace('%', "%25").replace('/', "%2F")
 }
 
-fn readable(name: &str) -> String {
+/// Where the service sees the mount of that name.
+pub(super) fn readable(name: &str) -> String {
     name.replace("%2F", "/").replace("%25", "%")
+}
+
+/// The mounts that are not left out as a whole, by where the service sees them.
+pub fn covered_mounts<'a>(
+    mounts: &'a [DataMount],
+    exclude: &'a [String],
+) -> impl Iterator<Item = &'a str> {
+    let is_left_out = |target: &str| {
+        let mut exclude = exclude.iter().map(|it| it.trim_end_matches('/'));
+        exclude.any(|it| target == it || target.starts_with(&format!("{it}/")))
+    };
+    let targets = mounts.iter().map(|it| it.target.as_str());
+    targets.filter(move |it| !is_left_out(it.trim_end_matches('/')))
 }
 
 /// `--mount` and `--exclude` for all data; what is left out as a whole is not mentioned.
 fn mounts(data: &DataSet) -> Vec<String> {
     let mut arguments = Vec::new();
-    let exclude: Vec<&str> = data.exclude.iter().map(|it| it.trim_end_matches('/')).collect();
-    for mount in &data.mounts {
-        let target = mount.target.trim_end_matches('/');
-        if exclude.iter().any(|it| target == *it || target.starts_with(&format!("{it}/"))) {
-            continue;
-        }
-        let name = mount_name(&mount.target);
+    for target in covered_mounts(&data.mounts, &data.exclude) {
+        let Some(mount) = data.mounts.iter().find(|it| it.target == target) else { continue };
+        let name = mount_name(target);
         arguments.extend(["--mount".to_owned(), format!("{name}={}", mount.inside)]);
-        for path in exclude.iter().filter_map(|it| it.strip_prefix(&format!("{target}/"))) {
+        let below = format!("{}/", target.trim_end_matches('/'));
+        let exclude = data.exclude.iter().map(|it| it.trim_end_matches('/'));
+        for path in exclude.filter_map(|it| it.strip_prefix(&below)) {
             arguments.extend(["--exclude".to_owned(), format!("{name}={path}")]);
         }
     }
@@ -239,7 +271,16 @@ fn finished(output: ExecOutput) -> Result<String, KeeperError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::change::DataMount;
+
+    #[tokio::test]
+    async fn a_program_that_does_not_end_is_given_up() {
+        let limit = Duration::from_millis(1);
+        let given_up =
+            within(limit, "removing a snapshot".to_owned(), std::future::pending()).await;
+        let error = given_up.unwrap_err();
+        assert!(matches!(error, KeeperError::Engine(EngineError::TimedOut { .. })), "{error}");
+        assert!(error.to_string().contains("removing a snapshot"), "{error}");
+    }
 
     #[test]
     fn exclusions_are_given_to_the_mount_that_they_lie_in() {

@@ -101,7 +101,8 @@ async fn survey(around: &Surroundings<'_>, deployment: &Deployment) -> Answer<Fo
 async fn garbage(store: &Store, connected: &Connected, kept: &Kept) -> Answer<Vec<Sized>> {
     let Some(state) = &kept.state else { return Ok(Vec::new()) };
     let around = clear::look(connected).await?;
-    let is_over = |operation: &str| clear::is_over(store, connected, operation);
+    let is_over =
+        |operation: &str| state.has_ended(operation) || clear::is_over(store, connected, operation);
     clear::measure(connected, unneeded(connected.target(), state, &around, &is_over)).await
 }
 

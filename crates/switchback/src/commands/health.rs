@@ -9,12 +9,16 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::follow::Follower;
 use crate::{
     cli::HealthArgs,
-    config::Deployment,
     context::{Busy, Context, chosen, only, signal_exit_code},
     display::result as text,
     error::CommandError,
     exit_code::ExitCode,
-    operate::{Answer, connect::connect, execute, health, look::Scope},
+    operate::{
+        Answer,
+        connect::{Connected, connect_each},
+        execute, health,
+        look::Scope,
+    },
 };
 
 /// How many deployments are probed at once.
@@ -28,12 +32,14 @@ pub(super) async fn health(context: &Context, args: HealthArgs) -> Answer<ExitCo
         names => chosen(&config, names)?,
     };
     let client = HttpClient::default();
+    let connected = connect_each(&deployments).await;
     let results = if args.gate {
-        gates(context, &deployments, &client).await?
+        let names = deployments.iter().map(|it| it.name.clone());
+        gates(context, names.zip(connected), &client).await?
     } else {
         let scope = Scope::of(deployments.len());
-        let round = |it: &&Deployment| round((*it).clone(), client.clone(), scope);
-        stream::iter(deployments.iter().map(round)).buffered(AT_ONCE).collect().await
+        let round = |it: Answer<Connected>| round(it, client.clone(), scope);
+        stream::iter(connected.into_iter().map(round)).buffered(AT_ONCE).collect().await
     };
     let code = ExitCode::worst(results.iter().map(exit_code));
     let is_one = deployments.len() == 1;
@@ -44,21 +50,21 @@ pub(super) async fn health(context: &Context, args: HealthArgs) -> Answer<ExitCo
     Ok(if context.interrupt.is_asked() { signal_exit_code() } else { code })
 }
 
-async fn round(deployment: Deployment, client: HttpClient, scope: Scope) -> Value {
-    let looked = async { health::round(&connect(&deployment).await?, client, scope).await };
+async fn round(connected: Answer<Connected>, client: HttpClient, scope: Scope) -> Value {
+    let looked = async { health::round(&connected?, client, scope).await };
     looked.await.unwrap_or_else(|error| unknown(&error))
 }
 
 /// Side by side: each takes as long as it takes.
 async fn gates(
     context: &Context,
-    deployments: &[&Deployment],
+    deployments: impl Iterator<Item = (String, Answer<Connected>)>,
     client: &HttpClient,
 ) -> Answer<Vec<Value>> {
     let (follower, events) = Follower::begin(context);
     let busy = Busy::begin();
-    let one = |it: &&Deployment| gate(context, (*it).clone(), client.clone(), events.clone());
-    let results = stream::iter(deployments.iter().map(one)).buffered(AT_ONCE).collect().await;
+    let one = |it: (String, Answer<Connected>)| gate(context, it, client.clone(), events.clone());
+    let results = stream::iter(deployments.map(one)).buffered(AT_ONCE).collect().await;
     drop((busy, events));
     follower.end().await;
     Ok(results)
@@ -66,16 +72,12 @@ async fn gates(
 
 async fn gate(
     context: &Context,
-    deployment: Deployment,
+    (deployment, connected): (String, Answer<Connected>),
     client: HttpClient,
     events: UnboundedSender<Event>,
 ) -> Value {
-    let reporter =
-        Reporter { sender: events, operation: execute::id(), deployment: deployment.name.clone() };
-    let judged = async {
-        let connected = connect(&deployment).await?;
-        health::gate(&connected, client, &reporter, &context.interrupt).await
-    };
+    let reporter = Reporter { sender: events, operation: execute::id(), deployment };
+    let judged = async { health::gate(&connected?, client, &reporter, &context.interrupt).await };
     judged.await.unwrap_or_else(|error| unknown(&error))
 }
 

@@ -17,12 +17,16 @@ use crate::{
     error::CommandError,
     exit_code::ExitCode,
     operate::Answer,
+    recover_unit::{Machine, Standing, Wanted},
 };
+
+/// The engine that is found where nothing else is said.
+const USUAL_ENGINE: &str = "unix:///var/run/docker.sock";
 
 /// `switchback init`
 pub(super) async fn init(context: &Context, args: InitArgs) -> Answer<ExitCode> {
-    let engine = locate(args.engine.as_deref(), |key| std::env::var(key).ok())?;
-    let engine = EngineClient::connect(&engine).await?;
+    let location = locate(args.engine.as_deref(), |key| std::env::var(key).ok())?;
+    let engine = EngineClient::connect(&location).await?;
     let found = found::all(&engine).await?;
     let (location, before) = existing(context)?;
     let after = text_of_file(context, &location, before.as_deref(), &found)?;
@@ -30,9 +34,39 @@ pub(super) async fn init(context: &Context, args: InitArgs) -> Answer<ExitCode> 
     if is_changed {
         write(&location.path, &after)?;
     }
-    let document = document(&location, before.as_deref(), &found, is_changed, &engine)?;
+    let mut document = document(&location, before.as_deref(), &found, is_changed, &engine)?;
+    let unit = recover_service(context, &location, &engine, args.recover_service).await?;
+    if let Some(unit) = unit {
+        document["recover_service"] = unit;
+    }
     drop(context.printer.result(&text::init(&document), &document));
     Ok(ExitCode::Done)
+}
+
+/// Installs the unit that recovers at boot, or offers it where it could be: on a machine with systemd
+/// and an engine of its own.
+async fn recover_service(
+    context: &Context,
+    location: &Location,
+    engine: &EngineClient,
+    installs: bool,
+) -> Answer<Option<Value>> {
+    let url = &engine.location().url;
+    let config = Config::load(location, &RealWorld)?;
+    let state = context.state_folder(Some(&config));
+    let named = Some(url.clone()).filter(|it| it != USUAL_ENGINE);
+    let (machine, wanted) = (Machine::this(), Wanted::of(&location.path, &state, named)?);
+    let (path, command) = (machine.path(), wanted.command());
+    let word = if installs {
+        if machine.install(&wanted).await? { "installed" } else { "in_place" }
+    } else {
+        match machine.standing(&wanted) {
+            Standing::Missing | Standing::Outdated if url.starts_with("unix://") => "offered",
+            Standing::InPlace => "in_place",
+            _ => return Ok(None),
+        }
+    };
+    Ok(Some(json!({ "state": word, "path": path, "command": command })))
 }
 
 /// The file that is there, or the place for a new one.

@@ -6,8 +6,9 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use switchback_targets::{
     container::{
+        hash::HashKey,
         members::Member,
-        plan::{label_of, version_of},
+        plan::{label_of, version_of, wanted_specification},
         settings::ContainerSettings,
     },
     engine_api::{EngineClient, EngineError, EngineLocation, locate},
@@ -132,6 +133,8 @@ struct Found {
     host: Option<String>,
     current: (Option<String>, Option<String>),
     target: (Option<String>, Option<String>),
+    /// Keyed hash of what an update would make the container from.
+    specification: String,
 }
 
 impl Found {
@@ -172,15 +175,32 @@ async fn found(
         ),
         Some(Err(error)) => Found::unknown(&error.code, error.clone()),
         Some(Ok(seen)) => match seen.members.get(&settings.container) {
-            None => to_install(registry, seen, &settings).await,
+            None => {
+                let found = to_install(registry, seen, &settings).await;
+                Found { specification: specification(store, seen, None, &settings), ..found }
+            }
             Some(member) => {
                 let found = installed(registry, seen, member, &settings).await;
                 let found = with_changed_settings(store, deployment, seen, &settings, found).await;
-                Found { current: (Some(version_of(member)), label_of(member)), ..found }
+                let specification = specification(store, seen, Some(member), &settings);
+                let current = (Some(version_of(member)), label_of(member));
+                Found { current, specification, ..found }
             }
         },
     };
     Found { host: Some(location.url), ..found }
+}
+
+/// What an update would make the container from. Its image is not part of that.
+fn specification(
+    store: &Store,
+    seen: &Seen,
+    member: Option<&Member>,
+    settings: &ContainerSettings,
+) -> String {
+    let wanted = wanted_specification(settings, member, "", seen.engine.facts());
+    let key = HashKey::new(store.hash_key().as_bytes());
+    wanted.map(|it| key.hash(&it.body)).unwrap_or_default()
 }
 
 /// A container that is not there can be installed if it is told how.
@@ -299,12 +319,11 @@ fn document(
     held: Option<&String>,
 ) -> Answer<Value> {
     let name = &deployment.name;
-    let Found { mut status, mut reason, error, host, current, target } = found;
-    if let ("available", Some(version)) = (status, &target.0) {
-        let rejected = store.quarantine(name)?.into_iter().find(|it| it.version == *version);
-        if let Some(rejected) = rejected {
-            (status, reason) = ("quarantined", Some(rejected.reason));
-        }
+    let Found { mut status, mut reason, error, host, current, target, specification } = found;
+    if let ("available", Some(version)) = (status, &target.0)
+        && let Some(rejected) = store.is_quarantined(name, version, &specification)?
+    {
+        (status, reason) = ("quarantined", Some(rejected.reason));
     }
     let mut document = json!({
         "deployment": name,

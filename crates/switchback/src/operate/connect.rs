@@ -1,5 +1,8 @@
 //! From a deployment to its engine, and to what was recorded there.
 
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::future::join_all;
 use switchback_core::Record;
 use switchback_targets::{
     container::{
@@ -73,6 +76,29 @@ pub(crate) async fn connect(deployment: &Deployment) -> Answer<Connected> {
     let settings = settings(deployment)?;
     let engine = EngineClient::connect(&location(deployment)?).await?;
     Ok(Connected { name: deployment.name.clone(), settings, engine })
+}
+
+/// Connects to each of them, in their order: one client for each engine, however many are on it.
+pub(crate) async fn connect_each(deployments: &[&Deployment]) -> Vec<Answer<Connected>> {
+    let place = |it: &&Deployment| Ok((settings(it)?, location(it)?));
+    let places: Vec<Answer<(ContainerSettings, EngineLocation)>> =
+        deployments.iter().map(place).collect();
+    let engines: BTreeMap<&str, &EngineLocation> =
+        places.iter().flatten().map(|(_, it)| (it.url.as_str(), it)).collect();
+    let client = async |(url, location): (&str, &EngineLocation)| {
+        let client = EngineClient::connect(location).await;
+        (url.to_owned(), client.map_err(CommandError::from))
+    };
+    let clients: HashMap<String, Answer<EngineClient>> =
+        join_all(engines.into_iter().map(client)).await.into_iter().collect();
+    let connected =
+        |(place, deployment): (Answer<(ContainerSettings, EngineLocation)>, &&Deployment)| {
+            let (settings, location) = place?;
+            let unasked = || Err(CommandError::new("internal", "the engine was not asked"));
+            let engine = clients.get(&location.url).cloned().unwrap_or_else(unasked)?;
+            Ok(Connected { name: deployment.name.clone(), settings, engine })
+        };
+    places.into_iter().zip(deployments).map(connected).collect()
 }
 
 impl Connected {

@@ -194,36 +194,53 @@ fn verdict(ended: &Ended) -> Option<Rejected> {
     })
 }
 
-/// Remembers a verdict with the target, whose lease we hold, and here. What became of the target is the
-/// result, even where this cannot be written.
+/// Notes the end of an operation with the target, whose lease we hold, and its verdict there and here.
+/// What became of the target is the result, even where this cannot be written.
 pub(crate) async fn judge(
     around: &Surroundings<'_>,
     connected: &Connected,
     keeper: &Keeper,
     ended: &Ended,
 ) {
-    let Some(rejected) = verdict(ended) else { return };
-    let decided = Decisions { rejected: vec![rejected.clone()], ..Decisions::default() };
-    if let Err(error) = copy(around.store, &connected.name, &decided) {
-        tracing::warn!(%error, "the verdict was not written into the store");
+    // The commit has noted its own end; what is stuck has none yet.
+    let is_noted = matches!(ended.outcome, Ok(Outcome::Committed) | Err(_));
+    if is_noted {
+        return;
     }
-    if let Err(error) = keep(around, connected, keeper, |it| it.reject(rejected)).await {
-        tracing::warn!(%error, "the verdict was not written to the target");
+    let verdict = verdict(ended);
+    if let Some(rejected) = verdict.clone() {
+        let decided = Decisions { rejected: vec![rejected], ..Decisions::default() };
+        if let Err(error) = copy(around.store, &connected.name, &decided) {
+            tracing::warn!(%error, "the verdict was not written into the store");
+        }
+    }
+    let has_ended = !matches!(ended.outcome, Ok(Outcome::Stuck { .. }));
+    let kept = keep(around, connected, keeper, verdict.is_some(), |state| {
+        if let Some(rejected) = verdict {
+            state.decisions.reject(rejected);
+        }
+        if has_ended {
+            state.note_end(&ended.operation);
+        }
+    });
+    if let Err(error) = kept.await {
+        tracing::warn!(%error, "the end of the operation was not written to the target");
     }
 }
 
-/// Changes what is decided in the target's record, under its lease. Of a target that nobody has, it
-/// makes a record without releases.
+/// Changes the target's record under its lease. Of a target that nobody has, it `makes` a record
+/// without releases, or leaves it without one.
 async fn keep(
     around: &Surroundings<'_>,
     connected: &Connected,
     keeper: &Keeper,
-    change: impl FnOnce(&mut Decisions),
+    makes: bool,
+    change: impl FnOnce(&mut TargetState),
 ) -> Answer<()> {
     let before = connected.kept().await?.state;
-    let mut state =
-        before.clone().unwrap_or_else(|| TargetState::new(&connected.name, owner(around), ""));
-    change(&mut state.decisions);
+    let fresh = || TargetState::new(&connected.name, owner(around), "");
+    let Some(mut state) = before.clone().or_else(|| makes.then(fresh)) else { return Ok(()) };
+    change(&mut state);
     if before.as_ref() == Some(&state) {
         return Ok(());
     }
@@ -247,7 +264,9 @@ pub(crate) async fn change(
         change(&mut wanted);
         if wanted != state.decisions {
             let lease = lease(around, connected, request, &id(), &[]).await?;
-            let written = keep(around, connected, &lease.keeper(), &change).await;
+            let written =
+                keep(around, connected, &lease.keeper(), false, |it| change(&mut it.decisions))
+                    .await;
             lease.release().await?;
             written?;
         }

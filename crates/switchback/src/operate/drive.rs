@@ -242,6 +242,8 @@ async fn conclude(
     warnings: Vec<String>,
 ) -> Value {
     let finished_at = now();
+    let killed = ended.killed.iter().map(|it| it.after(&connected.settings));
+    let warnings = warnings.into_iter().chain(killed).collect();
     let facts = Facts {
         operation: &ended.operation,
         deployment: &connected.name,

@@ -11,6 +11,7 @@ use switchback_targets::{
         document::Owner,
         driver::{ContainerDriver, DriverSetup, Evidence},
         gate::ShortLooks,
+        killed::Killed,
         members::data_of,
     },
     keeper::{
@@ -46,6 +47,8 @@ pub struct Ended {
     pub records: Vec<Fact>,
     /// What was kept of a version that was taken back.
     pub evidence: Option<Evidence>,
+    /// Containers that did not end when they were asked to.
+    pub killed: Vec<Killed>,
     /// When it began, in milliseconds since the epoch.
     pub started_at: u64,
 }
@@ -212,7 +215,8 @@ async fn run(
     let outcome = engine.execute(planned.plan.clone(), lease.holder().to_string()).await;
     let outcome = outcome.map_err(|it| CommandError::from(RecoverError::from(it)));
     let (operation, records) = (operation.clone(), journal.records().to_vec());
-    Ok(Ended { operation, outcome, records, evidence: driver.take_evidence(), started_at })
+    let (evidence, killed) = (driver.take_evidence(), driver.take_killed());
+    Ok(Ended { operation, outcome, records, evidence, killed, started_at })
 }
 
 /// Writes down that an operation begins, before anything of it happens.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value;
 use switchback_core::release::{Release, way_back};
-use switchback_targets::container::{document::TargetState, plan::keep_repository};
+use switchback_targets::container::{
+    document::TargetState, members::listed_name, plan::keep_repository,
+};
 
 /// Something that we made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,8 +54,9 @@ pub(crate) struct Around {
     pub(crate) folders: Vec<String>,
 }
 
-/// What no kept release needs. `is_over` says of an operation that it is our own, on this target,
-/// and at its end; of others nothing is known, and what is theirs stays.
+/// What no kept release needs. `is_over` says of an operation that it was on this target and is at its
+/// end, by our own history or by the target's record; of others nothing is known, and what is theirs
+/// stays.
 pub(crate) fn unneeded(
     target: &str,
     state: &TargetState,
@@ -63,28 +66,48 @@ pub(crate) fn unneeded(
     let mut all = containers(state, around, is_over);
     let needed: BTreeSet<&str> =
         state.releases.iter().filter_map(|it| it.keep.as_deref()).collect();
-    let ours = format!("{}:", keep_repository(target));
-    all.extend(around.image_names.iter().filter_map(|name| {
-        let operation = name.strip_prefix(&ours)?.split_once('-')?.0;
-        let is_left = !needed.contains(name.as_str()) && is_over(operation);
-        is_left.then(|| Thing::Tag { name: name.clone() })
-    }));
+    all.extend(tags(target, around, is_over, |name| !needed.contains(name)));
     let needed: BTreeSet<&str> = snapshots(state).collect();
     let surplus = around.folders.iter().filter(|it| !needed.contains(it.as_str()));
     all.extend(surplus.map(|name| Thing::Snapshot { name: name.clone() }));
     all
 }
 
-/// All that is kept of a target, by what its record says. What runs is not in it.
-pub(crate) fn everything(state: &TargetState, around: &Around) -> Vec<Thing> {
+/// All that is kept of a target, by what its record says, and what operations have left. What runs is
+/// not in it.
+pub(crate) fn everything(
+    target: &str,
+    state: &TargetState,
+    around: &Around,
+    is_over: &dyn Fn(&str) -> bool,
+) -> Vec<Thing> {
     let recorded: BTreeSet<&str> = state.releases.iter().map(|it| it.container.as_str()).collect();
     let running = state.running().map(|it| it.container.as_str());
-    let mut all = stopped(around, &|id, _| recorded.contains(id) && Some(id) != running);
-    let tags: BTreeSet<&str> = state.releases.iter().filter_map(|it| it.keep.as_deref()).collect();
-    let there = around.image_names.iter().filter(|it| tags.contains(it.as_str()));
+    let is_ours =
+        |id: &str, name: &str| recorded.contains(id) || operation_in(name).is_some_and(is_over);
+    let mut all = stopped(around, &|id, name| is_ours(id, name) && Some(id) != running);
+    let kept: BTreeSet<&str> = state.releases.iter().filter_map(|it| it.keep.as_deref()).collect();
+    let there = around.image_names.iter().filter(|it| kept.contains(it.as_str()));
     all.extend(there.map(|name| Thing::Tag { name: name.clone() }));
+    all.extend(tags(target, around, is_over, |name| !kept.contains(name)));
     all.extend(around.folders.iter().map(|name| Thing::Snapshot { name: name.clone() }));
     all
+}
+
+/// Names of ours on images, given by operations that are over.
+fn tags(
+    target: &str,
+    around: &Around,
+    is_over: &dyn Fn(&str) -> bool,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Vec<Thing> {
+    let ours = format!("{}:", keep_repository(target));
+    let is_left = |name: &&String| {
+        let operation = name.strip_prefix(&ours).and_then(|it| it.split_once('-'));
+        is_wanted(name) && operation.is_some_and(|it| is_over(it.0))
+    };
+    let found = around.image_names.iter().filter(is_left);
+    found.map(|name| Thing::Tag { name: name.clone() }).collect()
 }
 
 fn snapshots(state: &TargetState) -> impl Iterator<Item = &str> {
@@ -113,7 +136,7 @@ fn containers(state: &TargetState, around: &Around, is_over: &dyn Fn(&str) -> bo
 fn stopped(around: &Around, is_wanted: &dyn Fn(&str, &str) -> bool) -> Vec<Thing> {
     let found = around.containers.iter().filter_map(|it| {
         let id = it["Id"].as_str()?;
-        let name = it["Names"].as_array()?.first()?.as_str()?.trim_start_matches('/');
+        let name = listed_name(it);
         let is_still = matches!(it["State"].as_str(), Some("created" | "exited" | "dead"));
         (is_still && is_wanted(id, name))
             .then(|| Thing::Container { id: id.to_owned(), name: name.to_owned() })
@@ -224,12 +247,15 @@ mod tests {
 
     #[test]
     fn a_purge_goes_by_the_record_and_leaves_what_runs() {
+        let is_over = |operation: &str| operation.starts_with("op");
         assert_eq!(
-            titles(&everything(&state(), &around())),
+            titles(&everything("web", &state(), &around(), &is_over)),
             [
                 "container web.switchback-op3-old",
                 "container web.switchback-op2-old",
+                "container web.switchback-op4-new",
                 "image name switchback-keep/web:op1-old",
+                "image name switchback-keep/web:op4-new",
                 "snapshot op3",
                 "snapshot op3-failed",
                 "snapshot op4",

@@ -1,10 +1,13 @@
 //! The document of `plan`: what an update would do, before anybody agrees to it.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use switchback_core::{Part, event::PhaseName};
 use switchback_targets::container::{
     change::Change,
     goal::Goal,
+    killed::Killed,
     members::{Doing, Member, data_of},
     plan::{digest_of, label_of, version_of},
     preflight::{CheckResult, checks},
@@ -169,6 +172,10 @@ fn data(prepared: &Prepared) -> (Vec<String>, Vec<String>) {
 fn estimate(prepared: &Prepared) -> f64 {
     match prepared.observed.target().map(Member::doing) {
         None | Some(Doing::Stopped | Doing::OneShot) => 0.0,
-        Some(Doing::Running | Doing::Paused) => SWITCH_SECONDS,
+        Some(Doing::Running | Doing::Paused) => {
+            let killed = Killed::expected(&prepared.observed);
+            let timeout = killed.map_or(Duration::ZERO, |it| Duration::from_secs(it.timeout_s));
+            SWITCH_SECONDS + timeout.as_secs_f64()
+        }
     }
 }

@@ -11,7 +11,7 @@ use switchback_targets::{
         goal::{Desired, Goal, IncomingImage},
         hash::HashKey,
         members::Doing,
-        observe::{Observed, observe},
+        observe::{FoundSnapshot, Observed, observe},
         plan::{Planned, digest_of, plan},
     },
     keeper,
@@ -295,15 +295,17 @@ async fn newer(
     })
 }
 
-async fn snapshots(connected: &Connected, state: Option<&TargetState>) -> Answer<Vec<String>> {
+async fn snapshots(
+    connected: &Connected,
+    state: Option<&TargetState>,
+) -> Answer<Vec<FoundSnapshot>> {
     let mut found = Vec::new();
     for release in state.into_iter().flat_map(|it| &it.releases) {
-        if let Some(snapshot) = &release.release.snapshot
-            && keeper::has_snapshot(&connected.engine, connected.target(), &snapshot.operation)
-                .await?
-        {
-            found.push(snapshot.operation.clone());
-        }
+        let Some(snapshot) = &release.release.snapshot else { continue };
+        let operation = snapshot.operation.clone();
+        let mounts =
+            keeper::snapshot_mounts(&connected.engine, connected.target(), &operation).await?;
+        found.extend(mounts.map(|mounts| FoundSnapshot { operation, mounts }));
     }
     Ok(found)
 }

@@ -179,6 +179,7 @@ pub async fn recover(
             outcome: Ok(outcome),
             records,
             evidence: None,
+            killed: Vec::new(),
             started_at,
         }));
     }
@@ -269,7 +270,8 @@ async fn run(
     };
     let outcome = outcome.map_err(CommandError::from);
     let (operation, records) = (operation.clone(), journal.records().to_vec());
-    Ok(Ended { operation, outcome, records, evidence: driver.take_evidence(), started_at })
+    let (evidence, killed) = (driver.take_evidence(), driver.take_killed());
+    Ok(Ended { operation, outcome, records, evidence, killed, started_at })
 }
 
 /// Copies another store's transaction into ours, so that it can go on from here.

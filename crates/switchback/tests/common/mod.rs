@@ -5,8 +5,10 @@ pub(crate) mod http;
 pub(crate) mod names;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod registry;
 pub(crate) mod service;
 pub(crate) mod store;
+pub(crate) mod survival;
 pub(crate) mod world;
 
 pub(crate) use process::Output;

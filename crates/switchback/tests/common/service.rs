@@ -18,10 +18,16 @@ impl World {
     /// As [`World::start_service`], with more arguments of `docker run`.
     #[track_caller]
     pub(crate) fn start_service_with(&self, more: &[&str]) {
-        self.made.containers.borrow_mut().push(self.name.clone());
         self.made.volumes.borrow_mut().push(self.name.clone());
-        let (publish, volume) =
-            (format!("127.0.0.1:{}:8080", self.port), format!("{}:/data", self.name));
+        self.start_service_on(&self.name, more);
+    }
+
+    /// As [`World::start_service_with`], with its data in another volume.
+    #[track_caller]
+    pub(crate) fn start_service_on(&self, volume: &str, more: &[&str]) {
+        self.made.containers.borrow_mut().push(self.name.clone());
+        let publish = format!("127.0.0.1:{}:8080", self.port);
+        let volume = format!("{volume}:/data");
         let image = self.image("latest");
         let mut run = vec!["run", "--detach", "--pull", "always", "--quiet", "--name", &self.name];
         run.extend(["--publish", &publish, "--volume", &volume, "--restart", "unless-stopped"]);
@@ -35,6 +41,13 @@ impl World {
     pub(crate) fn also_runs(&self, word: &str) -> String {
         let name = format!("{}-{word}", self.name);
         self.made.containers.borrow_mut().push(name.clone());
+        name
+    }
+
+    /// Another volume of this test, removed with it.
+    pub(crate) fn also_has(&self, word: &str) -> String {
+        let name = format!("{}-{word}", self.name);
+        self.made.volumes.borrow_mut().push(name.clone());
         name
     }
 

@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, OpenFlags};
 
+use serde_json::Value;
+
 use super::world::World;
 
 /// One line of the history.
@@ -39,6 +41,19 @@ impl World {
         lines.map(|it| it.expect("a line can be read")).collect()
     }
 
+    /// How far the last operation has come, by its journal: the part of the plan that its last step
+    /// belongs to, or what follows it. `planning` where nothing was written.
+    pub(crate) fn phase(&self) -> &'static str {
+        let Some(connection) = self.open("state") else { return "planning" };
+        let sql = "SELECT record FROM journal WHERE operation = (SELECT id FROM operations \
+                   WHERE finished_at IS NULL ORDER BY started_at DESC LIMIT 1) ORDER BY sequence";
+        let mut statement = connection.prepare(sql).expect("the journal can be read");
+        let records = statement.query_map([], |row| row.get::<_, String>(0));
+        let records = records.expect("the journal can be read");
+        let parse = |it: rusqlite::Result<String>| serde_json::from_str(&it.unwrap()).unwrap();
+        phase_of(&records.map(parse).collect::<Vec<Value>>())
+    }
+
     fn open(&self, store: &str) -> Option<Connection> {
         let path = self.state(store).join("switchback.db");
         path.exists().then(|| {
@@ -46,4 +61,24 @@ impl World {
             Connection::open_with_flags(path, flags).expect("the store can be read")
         })
     }
+}
+
+fn phase_of(records: &[Value]) -> &'static str {
+    let Some(plan) = records.first().map(|it| &it["plan"]) else { return "planning" };
+    let last = |part: &str| plan[part].as_array().and_then(|it| it.last())?["id"].as_u64();
+    let mut phase = "staging";
+    for record in records {
+        let step = record["step"].as_u64();
+        phase = match record["record"].as_str().unwrap_or_default() {
+            "step_started" if step > last("seal").or(last("apply")) => "retiring",
+            "step_started" if step > last("apply") => "sealing",
+            "step_started" if step > last("stage") => "switching",
+            "step_applied" if step == last("apply") => "verifying",
+            "verified" if phase != "rolling_back" => "sealing",
+            "committed" => "retiring",
+            "rollback_started" => "rolling_back",
+            _ => phase,
+        };
+    }
+    phase
 }

@@ -1,14 +1,15 @@
 //! Is there something newer? Asked without changing or pulling anything.
 
-use std::{
-    fmt::Write as _,
-    io::{BufRead as _, BufReader, Write as _},
-    net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt::Write as _, net::TcpListener};
 
-use crate::common::World;
+use rustix::process::Signal;
+
+use crate::common::{
+    World,
+    process::Running,
+    proxy::{Moment, Proxy},
+    registry::SlowRegistry,
+};
 
 #[test]
 fn check_says_what_is_newer_and_pulls_nothing() {
@@ -82,6 +83,22 @@ fn a_changed_run_is_something_newer_too() {
     world.run_json(&["check"]).exits(10).has("/deployments/0/reason", "run has changed");
 }
 
+#[test]
+fn what_was_rejected_as_it_was_run_is_offered_when_it_is_run_otherwise() {
+    let world = World::new("checkspec");
+    world.publish("1.0.0", &[]);
+    world.setting(&format!("run.ports = [\"127.0.0.1:{}:8080\"]", world.port));
+    world.made.containers.borrow_mut().push(world.name.clone());
+    world.run(&["update", "web", "-y"]).exits(0).says("1.0.0");
+    world.publish("1.1.0", &[("LEDGER_HEALTH", "never")]);
+    world.run(&["update", "web", "-y"]).exits(4);
+    world.run_json(&["check"]).exits(0).has("/deployments/0/status", "quarantined");
+
+    world.setting("run.environment = { LEDGER_HEALTH = \"ok\" }");
+    world.run_json(&["check"]).exits(10).has("/deployments/0/status", "available");
+    world.run(&["update", "web", "-y"]).exits(0).says("1.1.0");
+}
+
 /// A hundred deployments of one registry: how much is asked of it, and how much at a time, decides
 /// whether that takes one second or ten. Times are measured elsewhere; here requests are counted.
 #[test]
@@ -105,68 +122,41 @@ fn a_hundred_deployments_are_asked_for_once_each_and_many_at_a_time() {
     let all = document["deployments"].as_array().unwrap();
     assert_eq!(all.len(), 100);
     assert!(all.iter().all(|it| it["status"] == "up_to_date"), "{document}");
-    let asked = registry.asked.lock().unwrap();
+    let asked = registry.counts();
     assert_eq!(asked.heads, 100, "one question a deployment");
     assert_eq!(asked.others, 0, "nothing but HEAD");
     // Sixteen are let through at a time; on a busy machine some of them come late.
     assert!((8..=16).contains(&asked.most_at_once), "{}", asked.most_at_once);
 }
 
-/// A registry in which every reference is one digest, 50 ms after it was asked for.
-struct SlowRegistry {
-    port: u16,
-    asked: Arc<Mutex<Asked>>,
-}
-
-#[derive(Default)]
-struct Asked {
-    heads: usize,
-    others: usize,
-    at_once: usize,
-    most_at_once: usize,
-}
-
-impl SlowRegistry {
-    fn start(digest: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(Mutex::new(Asked::default()));
-        let counts = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (digest, counts) = (digest.clone(), Arc::clone(&counts));
-                std::thread::spawn(move || answer(stream, &digest, &counts));
-            }
-        });
-        Self { port, asked }
+#[test]
+fn health_of_many_deployments_asks_an_engine_once_what_it_is() {
+    let world = World::new("healthy");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    let mut text = String::new();
+    for number in 0..5 {
+        let (name, port) = (world.also_runs(&number.to_string()), world.port);
+        world.docker(&["run", "--detach", "--name", &name, &world.image("latest")]);
+        write!(
+            text,
+            "[deployment.web{number}]\nkind = \"container\"\ncontainer = \"{name}\"\n\
+             health.http = \"http://127.0.0.1:{port}/health\"\n"
+        )
+        .unwrap();
     }
-}
+    let file = world.folder.path().join("many.toml");
+    fs_err::write(&file, text).unwrap();
+    let socket = world.folder.path().join("engine.sock");
+    let never = (usize::MAX, Moment::LetThrough, Signal::KILL);
+    let proxy = Proxy::start(&socket, world.lab.engine_url(), never);
 
-/// Answers the requests of one connection until it is closed.
-fn answer(mut stream: TcpStream, digest: &str, counts: &Mutex<Asked>) {
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-    while let Some(Ok(line)) = lines.next() {
-        if line.starts_with("HEAD ") {
-            counts.lock().unwrap().heads += 1;
-        } else if line.ends_with("HTTP/1.1") {
-            counts.lock().unwrap().others += 1;
-        }
-        if !line.is_empty() {
-            continue;
-        }
-        {
-            let mut counts = counts.lock().unwrap();
-            counts.at_once += 1;
-            counts.most_at_once = counts.most_at_once.max(counts.at_once);
-        }
-        std::thread::sleep(Duration::from_millis(50));
-        counts.lock().unwrap().at_once -= 1;
-        let kind = "application/vnd.oci.image.manifest.v1+json";
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nDocker-Content-Digest: {digest}\r\nContent-Length: 2\r\n\r\n"
-        );
-        if stream.write_all(head.as_bytes()).is_err() {
-            return;
-        }
-    }
+    let arguments = ["-c", file.to_str().unwrap(), "health", "-o", "json"];
+    let running = Running::spawn(world.command("state", &proxy.url, &arguments));
+    proxy.watch(running.pid());
+    let health = running.wait().exits(0).json();
+    assert_eq!(health["deployments"].as_object().map(serde_json::Map::len), Some(5), "{health}");
+    assert_eq!(health["deployments"]["web4"]["healthy"], true, "{health}");
+    let infos = proxy.requests().iter().filter(|it| it.ends_with("/info")).count();
+    assert_eq!(infos, 1, "{:?}", proxy.requests());
 }

@@ -104,3 +104,28 @@ fn a_release_that_ends_with_code_0_goes_back() {
 fn a_release_that_hangs_goes_back() {
     goes_back_from("hangs", &[("LEDGER_HEALTH", "hang")], "gate_failed");
 }
+
+#[test]
+fn a_folder_that_another_container_writes_below_is_no_data_for_a_snapshot() {
+    let world = World::new("nested");
+    world.setting("data.policy = \"snapshot\"");
+    world.publish("1.0.0", &[]);
+    let folder = world.folder.path().join("srv");
+    fs_err::create_dir_all(folder.join("below")).unwrap();
+    let folder = folder.display();
+    world.start_service_with(&["--volume", &format!("{folder}:/srv")]);
+    let (other, image) = (world.also_runs("below"), world.image("latest"));
+    let below = format!("{folder}/below:/mine");
+    let sleep = ["--entrypoint", "/bin/sleep", &image, "3600"];
+    world
+        .docker(&[&["run", "--detach", "--name", &other, "--volume", &below][..], &sleep].concat());
+    world.publish("1.1.0", &[]);
+    let started = world.service()["State"]["StartedAt"].clone();
+
+    let refused = world.run_json(&["update", "web", "-y"]).exits(3);
+    refused.has("/error/code", "data_at_risk").says(&format!("{folder}/below")).says(&other);
+    assert_eq!(world.service()["State"]["StartedAt"], started);
+
+    world.docker(&["stop", "--time", "0", &other]);
+    world.run(&["update", "web", "-y"]).exits(0).says("1.1.0");
+}

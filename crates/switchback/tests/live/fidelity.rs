@@ -334,3 +334,45 @@ fn a_mac_address_that_was_asked_for_stays() {
     assert!(found.is_empty(), "{}", found.join("\n"));
     assert_eq!(world.service()["Config"]["MacAddress"], "02:42:ac:11:65:43");
 }
+
+/// The engine binds a link to the container and not to its name: whoever links to one that is parked
+/// neither finds the new one nor can be started again.
+#[test]
+fn those_who_link_to_it_find_the_new_version_and_the_old_one_again() {
+    let world = World::new("linked");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    let image = world.image("latest");
+    let (linked, sidecar) = (world.also_runs("linked"), world.also_runs("beside"));
+    let (link, network) = (format!("{}:database", world.name), format!("container:{}", world.name));
+    let sleep = ["--entrypoint", "/bin/sleep", "--init", &image, "3600"];
+    let run = |name: &str, more: [&str; 2]| {
+        world.docker(&[&["run", "--detach", "--name", name][..], &more, &sleep].concat())
+    };
+    let _id = run(&linked, ["--link", &link]);
+    let _id = run(&sidecar, ["--network", &network]);
+    let seen_by = |name: &str, host: &str| {
+        let url = format!("http://{host}:8080/");
+        world.docker(&["exec", name, "/bin/wget", "-q", "-O", "-", &url])
+    };
+    assert!(seen_by(&linked, "database").contains("1.0.0"));
+
+    world.publish("2.0.0", &[]);
+    world.run(&["update", "web", "-y"]).exits(0).says("2.0.0").says(&linked);
+    assert!(seen_by(&linked, "database").contains("2.0.0"));
+    world.docker(&["restart", "--time", "0", &linked]);
+    assert!(seen_by(&linked, "database").contains("2.0.0"), "it can be started again");
+    assert!(seen_by(&sidecar, "127.0.0.1").contains("2.0.0"));
+
+    world.run(&["rollback", "web", "-y"]).exits(0).says("1.0.0");
+    assert!(seen_by(&linked, "database").contains("1.0.0"));
+    assert!(seen_by(&sidecar, "127.0.0.1").contains("1.0.0"));
+    let links = world.inspect(&linked)["HostConfig"]["Links"].clone();
+    assert_eq!(links[0], format!("/{}:/{linked}/database", world.name));
+
+    world.publish("1.2.0", &[("LEDGER_HEALTH", "never")]);
+    world.run(&["update", "web", "-y"]).exits(4);
+    assert!(seen_by(&linked, "database").contains("1.0.0"));
+    assert!(seen_by(&sidecar, "127.0.0.1").contains("1.0.0"));
+    assert_eq!(world.temporary_containers().len(), 1, "only the predecessor is kept");
+}

@@ -17,31 +17,32 @@ use crate::common::{
     World,
     process::{Output, Running},
     proxy::{Moment, Proxy},
+    survival::Case,
 };
 
-const ROWS: usize = 6;
+pub(super) const ROWS: usize = 6;
 
 /// Of two cores; these tests wait more than they work.
 const WORKERS: usize = 3;
 
 /// What is interrupted.
 #[derive(Debug, Clone, Copy)]
-struct Scenario {
+pub(super) struct Scenario {
     word: &'static str,
     /// The version that the command leads to, if it succeeds.
-    to: &'static str,
-    arguments: &'static [&'static str],
+    pub(super) to: &'static str,
+    pub(super) arguments: &'static [&'static str],
     /// The exit code without an interruption.
-    code: i32,
+    pub(super) code: i32,
 }
 
-const UPDATE: Scenario =
+pub(super) const UPDATE: Scenario =
     Scenario { word: "kill", to: "2.0.0", arguments: &["update", "web", "-y"], code: 0 };
 
-const FAILING: Scenario =
+pub(super) const FAILING: Scenario =
     Scenario { word: "killback", to: "3.0.0", arguments: &["update", "web", "--force"], code: 4 };
 
-const ROLLBACK: Scenario = Scenario {
+pub(super) const ROLLBACK: Scenario = Scenario {
     word: "killroll",
     to: "1.0.0",
     arguments: &["rollback", "web", "--with-data", "-y"],
@@ -49,12 +50,12 @@ const ROLLBACK: Scenario = Scenario {
 };
 
 impl Scenario {
-    fn from(&self) -> &'static str {
+    pub(super) fn from(&self) -> &'static str {
         if self.to == "1.0.0" { "2.0.0" } else { "1.0.0" }
     }
 
     /// A world in which the command can be given.
-    fn world(&self) -> World {
+    pub(super) fn world(&self) -> World {
         let world = World::new(self.word);
         world.setting("data.policy = \"snapshot\"");
         let deadline = if self.code == 0 { "10s" } else { "1500ms" };
@@ -90,7 +91,12 @@ fn killed(world: &World, scenario: Scenario, at: usize, moment: Moment) -> (bool
 }
 
 /// What has to hold once everything was brought to an end. True if the command has been committed.
-fn assert_consistent(world: &World, scenario: Scenario, lines: &[String], old: &str) -> bool {
+pub(super) fn assert_consistent(
+    world: &World,
+    scenario: Scenario,
+    lines: &[String],
+    old: &str,
+) -> bool {
     let committed = lines.last().is_some_and(|it| it.contains(" committed"));
     let expected = if committed { scenario.to } else { scenario.from() };
     world.until("the service answers", || world.status("/health") == 200);
@@ -128,7 +134,9 @@ fn one(
     let requests = proxy.requests();
     let last = requests.get(at - 1).cloned().unwrap_or_default();
     write!(said, "request {at} ({last}), {moment:?}\n{output}\n").ok();
+    let mut case = None;
     if was_killed {
+        case = Some(Case::seen(world, "SIGKILL", scenario.from(), scenario.to));
         let recovered = world.run_json(&["recover", "web", "-y"]);
         writeln!(said, "{recovered}").ok();
         let recovered = recovered.exits(0);
@@ -139,6 +147,9 @@ fn one(
     let lines = world.history()[before..].to_vec();
     writeln!(said, "history: {lines:?}").ok();
     let committed = assert_consistent(world, scenario, &lines, &old);
+    if let Some(case) = case {
+        case.ended(&world.serving(), scenario.from(), scenario.to, "the same store");
+    }
     (was_killed, committed)
 }
 

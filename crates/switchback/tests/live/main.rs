@@ -14,6 +14,7 @@ mod fidelity;
 mod hooks;
 mod interrupting;
 mod killing;
+mod killing_randomly;
 mod operators;
 mod rollback;
 mod staging;

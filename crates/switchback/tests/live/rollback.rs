@@ -123,3 +123,29 @@ fn remove_old_image(world: &World) -> String {
     world.docker(&["rmi", "--force", &old]);
     digest
 }
+
+#[test]
+fn data_of_other_mounts_is_refused_before_anything_stops() {
+    let world = updated("mounts", "snapshot");
+    let more = world.also_has("more");
+    world.docker(&["rm", "--force", &world.name]);
+    world.start_service_with(&["--volume", &format!("{more}:/more")]);
+    let (id, started) = (world.id(), world.service()["State"]["StartedAt"].clone());
+
+    let refused = world.run_json(&["rollback", "web", "--to", "r1", "--with-data", "-y"]).exits(3);
+    refused
+        .has("/error/code", "no_previous_release")
+        .says("holds /data, but the service has /data, /more now");
+    assert_eq!((world.id(), &world.service()["State"]["StartedAt"]), (id, &started));
+
+    // The same place, but not the same volume.
+    world.docker(&["rm", "--force", &world.name]);
+    world.start_service_on(&more, &[]);
+    let refused = world.run_json(&["rollback", "web", "--to", "r1", "--with-data", "-y"]).exits(3);
+    refused.says(&format!("r1 has {} at /data, but {more} is there now", world.name));
+
+    // Without its data the release can be gone back to.
+    world.run(&["rollback", "web", "--to", "r1", "-y"]).exits(0);
+    assert_eq!(world.serving(), "1.0.0");
+    assert_eq!(world.rows(), 7, "the release has its own volume");
+}

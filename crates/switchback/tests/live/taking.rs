@@ -178,6 +178,32 @@ fn what_was_set_aside_goes_with_gc_and_nothing_that_a_way_back_needs() {
     assert_eq!(world.rows(), 4);
 }
 
+#[test]
+fn what_another_store_has_left_goes_with_gc_of_whoever_took_over() {
+    let world = World::new("leftover");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.publish("1.1.0", &[("LEDGER_HEALTH", "never")]);
+    let failed = world.run_json(&["update", "web", "-y"]).exits(4).json();
+    let operation = failed["operation"].as_str().unwrap().to_owned();
+    // As if its end had been a worse one.
+    let (image, name) = (world.image("latest"), &world.name);
+    let container = format!("{name}.switchback-{operation}-new");
+    let tag = format!("switchback-keep/{name}:{operation}-new");
+    let strange = format!("{name}.switchback-0000000000000-new");
+    for left in [&container, &strange] {
+        world.docker(&["create", "--name", left, &image]);
+    }
+    world.docker(&["tag", &image, &tag]);
+
+    world.run_by("second", &["adopt", "web", "--take-over", "-y"]).exits(0).says("(r1)");
+    let planned = world.run_by("second", &["gc", "--dry-run", "-o", "json"]).exits(0).json();
+    assert_eq!(removed(&planned), [container.clone(), tag.clone()], "{planned}");
+    world.run_by("second", &["gc", "-y"]).exits(0).says(&container).says(&tag);
+    assert_eq!(world.temporary_containers(), [strange], "of that one nothing is recorded");
+    assert_eq!(world.kept_images(), Vec::<String>::new());
+}
+
 /// The names of all that was or would be removed.
 fn removed(document: &Value) -> Vec<String> {
     let deployments = document["deployments"].as_array().into_iter().flatten();

@@ -87,3 +87,32 @@ fn a_container_with_many_mounts_has_the_same_plan_each_time() {
     assert_eq!([fingerprint(), fingerprint()], [first.clone(), first]);
     world.run_json(&["update", "web", "-y"]).exits(0).has("/release", "r2");
 }
+
+/// Nobody knows beforehand whether a process heeds the signal; after the first stop it is known.
+#[test]
+fn who_has_to_be_killed_at_each_stop_is_named_with_the_remedy() {
+    let world = World::new("deaf");
+    let deaf = [("LEDGER_STOP", "ignore-sigterm")];
+    world.publish("1.0.0", &deaf);
+    world.start_service_with(&["--stop-timeout", "2"]);
+    world.publish("1.1.0", &deaf);
+    let plan = world.run_json(&["plan", "web"]).exits(10).json();
+    assert!(!plan["warnings"].to_string().contains("killed"), "{plan}");
+
+    let updated = world.run_json(&["update", "web", "-y"]).exits(0);
+    let warnings = updated.json()["warnings"].to_string();
+    assert!(warnings.contains("was killed after 2 s"), "{updated}");
+    assert!(warnings.contains("docker run --init") && warnings.contains("STOPSIGNAL"), "{updated}");
+
+    world.publish("1.2.0", &[]);
+    let next = world.run_json(&["plan", "web"]).exits(10).json();
+    assert!(next["warnings"].to_string().contains("expect 2 s of downtime"), "{next}");
+    let seconds = |it: &serde_json::Value| it["downtime_estimate_seconds"].as_f64().unwrap();
+    assert!(seconds(&next) >= seconds(&plan) + 2.0, "{next}");
+
+    // The next but one is stopped as soon as it is asked to.
+    world.run(&["update", "web", "-y"]).exits(0).says("was killed after 2 s");
+    world.publish("1.3.0", &[]);
+    let quick = world.run_json(&["update", "web", "-y"]).exits(0);
+    assert!(!quick.stdout.contains("was killed"), "{quick}");
+}

@@ -58,6 +58,9 @@ impl ContainerDriver {
                 specification.follow(old.id(), old.name(), &new);
             }
         }
+        if let Some((old, old_name, new)) = &self.taken_back {
+            specification.follow(old, old_name, new);
+        }
         let body = specification.create_body(image);
         let path = format!("/containers/create?name={}", encode(name));
         let made = match self.engine().post(&path, Some(&body)).await {

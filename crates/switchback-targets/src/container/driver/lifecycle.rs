@@ -7,7 +7,10 @@ use switchback_core::{Before, Force, Millis, TargetError};
 
 use super::{ContainerDriver, Evidence};
 use crate::{
-    container::change::{Subject, Was},
+    container::{
+        change::{Subject, Was},
+        killed::Killed,
+    },
     engine_api::{EngineError, encode},
 };
 
@@ -61,8 +64,22 @@ impl ContainerDriver {
             );
         }
         let path = format!("/containers/{id}/stop?t={timeout_s}");
+        let begun = (self.setup.now)();
         drop(self.engine().post(&path, None).await.map_err(failed)?);
+        if (self.setup.now)().saturating_sub(begun) >= timeout_s.saturating_mul(1_000) {
+            self.note_killed(id, timeout_s).await;
+        }
         Ok(())
+    }
+
+    /// Whoever had to be killed is named in the result. It is stopped; whether the engine tells how
+    /// makes no difference to that.
+    async fn note_killed(&self, id: &str, timeout_s: u64) {
+        let found = self.look(id).await.ok().flatten();
+        let killed = found.and_then(|it| Killed::at_stop(&it, timeout_s));
+        if let (Some(killed), Ok(mut all)) = (killed, self.killed.lock()) {
+            all.push(killed);
+        }
     }
 
     /// A stop that was asked for goes on without us and kills at its end. So nothing is started

@@ -29,6 +29,7 @@ use super::{
     change::{Change, Receipt, Subject},
     document::{Owner, TargetState},
     goal::Desired,
+    killed::Killed,
     members::Member,
     observe::{Observed, observe},
     plan::{Planned, plan},
@@ -71,11 +72,15 @@ pub struct ContainerDriver {
     predecessors: HashMap<String, (Member, bool)>,
     /// The restart policies of what is parked, by container id: parking takes them away.
     policies: HashMap<String, Value>,
+    /// Where a parked container is taken back: id and name of what it replaces, and its own id.
+    taken_back: Option<(String, String, String)>,
     /// Ids of containers that this transaction made, by temporary name.
     created: Mutex<HashMap<String, String>>,
     /// Temporary names that somebody else's containers were found to have.
     refused: Mutex<HashSet<String>>,
     evidence: Mutex<Option<Evidence>>,
+    /// Containers that did not end when they were asked to.
+    killed: Mutex<Vec<Killed>>,
     /// Whether the container that was taken down had ever been started, once that was seen.
     has_run: Mutex<Option<bool>>,
     /// Whether the snapshot is known to have been taken.
@@ -98,10 +103,12 @@ impl ContainerDriver {
             setup,
             specifications: HashMap::new(),
             predecessors: HashMap::new(),
+            taken_back: None,
             policies: HashMap::new(),
             created: Mutex::default(),
             refused: Mutex::default(),
             evidence: Mutex::default(),
+            killed: Mutex::default(),
             has_run: Mutex::default(),
             has_snapshot: AtomicBool::new(false),
         }
@@ -124,12 +131,25 @@ impl ContainerDriver {
                 let _new = self.predecessors.insert(name, (member.clone(), is_cloned || index > 0));
             }
         }
+        let incoming = planned.plan.seal.iter().find_map(|step| match &step.change {
+            Change::RecordRelease { commit } => Some(&commit.incoming),
+            _ => None,
+        });
+        if let (Some(Subject::Existing(id)), Some(target)) = (incoming, at.target()) {
+            let (old, name) = (target.id().to_owned(), target.name().to_owned());
+            self.taken_back = Some((old, name, id.clone()));
+        }
         self
     }
 
     /// What is kept of a version that was taken back, once.
     pub fn take_evidence(&self) -> Option<Evidence> {
         self.evidence.lock().ok()?.take()
+    }
+
+    /// Containers that did not end when they were asked to, once.
+    pub fn take_killed(&self) -> Vec<Killed> {
+        self.killed.lock().map(|mut it| std::mem::take(&mut *it)).unwrap_or_default()
     }
 
     fn engine(&self) -> &EngineClient {

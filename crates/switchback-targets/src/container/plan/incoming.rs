@@ -10,8 +10,10 @@ use super::super::{
     members::Member,
     observe::Observed,
     run::create_body,
+    settings::ContainerSettings,
     specification::{Specification, Surroundings},
 };
+use crate::engine_api::EngineFacts;
 
 /// The version that a plan leads to.
 #[derive(Debug, Clone)]
@@ -79,29 +81,44 @@ pub(super) fn of(at: &Observed, to: &Desired) -> Result<Incoming, PlanError> {
 }
 
 fn update(at: &Observed, to: &Desired, image: &IncomingImage) -> Result<Incoming, PlanError> {
-    let declared =
-        to.settings.run.as_ref().map(|run| as_document(&create_body(run, &image.reference)));
-    let specification = match (&declared, at.target()) {
-        (Some(body), target) => {
-            Specification::of_declared(body, target.map(|it| &it.inspect), at.engine.api)
-        }
-        (None, Some(target)) => as_it_runs(at, target),
-        (None, None) => {
-            return Err(PlanError::Refused {
-                code: "not_found".to_owned(),
-                problem: format!("there is no container {} on this engine", at.name),
-                hint: Some("docker ps --all".to_owned()),
-            });
-        }
+    let reference = &image.reference;
+    let wanted = wanted_specification(&to.settings, at.target(), reference, &at.engine);
+    let Some(specification) = wanted else {
+        return Err(PlanError::Refused {
+            code: "not_found".to_owned(),
+            problem: format!("there is no container {} on this engine", at.name),
+            hint: Some("docker ps --all".to_owned()),
+        });
     };
     if let Some(target) = at.target() {
         let is_same_image = is_running(target, image);
+        let declared = declared(&to.settings, reference);
         if is_same_image && !declared_differs(at, declared.as_ref()) {
             return Err(PlanError::NothingToDo { version: image.version() });
         }
     }
     let (image, specification) = (Box::new(image.clone()), Box::new(specification));
     Ok(Incoming::New { image, specification, again: None, keep: None })
+}
+
+/// What an update makes the container from: what is declared, else what runs. None where there is
+/// neither.
+pub fn wanted_specification(
+    settings: &ContainerSettings,
+    target: Option<&Member>,
+    reference: &str,
+    engine: &EngineFacts,
+) -> Option<Specification> {
+    match declared(settings, reference) {
+        Some(body) => {
+            Some(Specification::of_declared(&body, target.map(|it| &it.inspect), engine.api))
+        }
+        None => target.map(|it| as_it_runs(engine, it)),
+    }
+}
+
+fn declared(settings: &ContainerSettings, reference: &str) -> Option<Value> {
+    settings.run.as_ref().map(|run| as_document(&create_body(run, reference)))
 }
 
 /// Whether the image that runs is the one that is wanted: by id, or by any digest that the local
@@ -188,12 +205,9 @@ fn rollback(at: &Observed, number: u32) -> Result<Incoming, PlanError> {
 }
 
 /// The request that makes a member again as it runs.
-pub(super) fn as_it_runs(at: &Observed, member: &Member) -> Specification {
-    let around = Surroundings {
-        old_image: &member.image,
-        api: at.engine.api,
-        log_driver: &at.engine.log_driver,
-    };
+pub(super) fn as_it_runs(engine: &EngineFacts, member: &Member) -> Specification {
+    let around =
+        Surroundings { old_image: &member.image, api: engine.api, log_driver: &engine.log_driver };
     Specification::of_running(&member.inspect, around)
 }
 

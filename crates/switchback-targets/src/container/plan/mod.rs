@@ -13,7 +13,7 @@ use switchback_core::{
 };
 
 use self::incoming::Incoming;
-pub use self::incoming::{digest_of, label_of, version_of};
+pub use self::incoming::{digest_of, label_of, version_of, wanted_specification};
 use super::{
     change::{Change, CommitDraft, DataMount, DataSet, PreviousDraft, Subject},
     decisions::Decisions,
@@ -276,7 +276,7 @@ impl Planner<'_> {
             all.insert(self.temporary(&self.at.name), (**specification).clone());
         }
         for dependent in self.at.members.iter().skip(1) {
-            let specification = incoming::as_it_runs(self.at, dependent);
+            let specification = incoming::as_it_runs(&self.at.engine, dependent);
             all.insert(self.temporary(dependent.name()), specification);
         }
         all

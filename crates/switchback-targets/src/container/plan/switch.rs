@@ -39,7 +39,7 @@ impl Planner<'_> {
             });
         }
         for dependent in self.at.members.iter().skip(1) {
-            let specification = super::incoming::as_it_runs(self.at, dependent);
+            let specification = super::incoming::as_it_runs(&self.at.engine, dependent);
             steps.push(Change::CreateContainer {
                 name: self.temporary(dependent.name()),
                 final_name: dependent.name().to_owned(),

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::Check;
+use super::{Check, sharing};
 use crate::{
     container::{
         goal::{Desired, Goal},
-        members::{Member, data_of},
+        members::{Member, data_of, listed_name},
         observe::Observed,
         settings::DataPolicy,
     },
@@ -23,7 +23,7 @@ pub(super) fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
         all.push(written_layer(target, to));
         all.push(covered(target, to));
     }
-    all.extend(with_data(at, to));
+    all.extend(super::with_data::check(at, to));
     all
 }
 
@@ -53,17 +53,13 @@ fn snapshot(at: &Observed, to: &Desired) -> Check {
     let is_up =
         |it: &&Value| matches!(it["State"].as_str(), Some("running" | "paused" | "restarting"));
     for other in at.others.iter().filter(is_up) {
-        let shared = other["Mounts"].as_array().into_iter().flatten().find_map(|mount| {
-            let source = mount["Name"].as_str().or(mount["Source"].as_str())?;
-            data.iter().find(|it| it.source == source)
-        });
+        let shared = sharing::shared(&data, &to.settings.data.exclude, other);
         let is_ours = other["Labels"].get(keeper::ROLE_LABEL).is_some();
         if let Some(shared) = shared.filter(|_| !is_ours) {
-            let name = other["Names"][0].as_str().unwrap_or_default().trim_start_matches('/');
+            let name = listed_name(other);
             let message = format!(
-                "{} is used by the running container {name} too: a copy of it would not be consistent, \
-                 and a way back would take {name}'s data back as well",
-                shared.source
+                "{shared} is used by the running container {name} too: a copy of it would not be \
+                 consistent, and a way back would take {name}'s data back as well"
             );
             return Check::failed("data", "data_at_risk", message)
                 .hint(format!("docker stop {name}"));
@@ -153,34 +149,4 @@ fn covered(target: &Member, to: &Desired) -> Check {
             )
         }
     }
-}
-
-fn with_data(at: &Observed, to: &Desired) -> Option<Check> {
-    let Goal::Rollback { number, with_data } = &to.goal else { return None };
-    let release = at.state.as_ref()?.release(*number)?;
-    let snapshot = release.release.snapshot.as_ref();
-    Some(match (with_data, snapshot) {
-        (false, _) => Check::passed("with_data", "data stays as it is"),
-        (true, None) => {
-            let message = format!("there is no snapshot of the data as r{number} left it");
-            Check::failed("with_data", "no_previous_release", message).hint(format!(
-                "switchback rollback {}   (without --with-data)",
-                to.settings.deployment
-            ))
-        }
-        (true, Some(it)) if !at.found.snapshots.contains(&it.operation) => {
-            let message = format!("the snapshot of r{number} is gone");
-            Check::failed("with_data", "no_previous_release", message).hint(format!(
-                "switchback rollback {}   (without --with-data)",
-                to.settings.deployment
-            ))
-        }
-        (true, Some(it)) => {
-            let minutes = to.now.saturating_sub(it.at) / 60_000;
-            Check::warned(
-                "with_data",
-                format!("data goes back by {minutes} min, to when r{number} was left"),
-            )
-        }
-    })
 }

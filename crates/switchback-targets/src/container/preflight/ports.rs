@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Check;
-use crate::container::{goal::Desired, observe::Observed, run::create_body};
+use crate::container::{goal::Desired, members::listed_name, observe::Observed, run::create_body};
 
 /// An address of the engine's host that a container publishes.
 type Address = (String, u16, String);
@@ -27,7 +27,7 @@ pub(super) fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
         let taken = other["Ports"].as_array().into_iter().flatten().filter_map(listed);
         for address in taken {
             if let Some(wanted) = wanted.iter().find(|it| overlap(it, &address)) {
-                let name = other["Names"][0].as_str().unwrap_or_default().trim_start_matches('/');
+                let name = listed_name(other);
                 let message = format!("port {} of the host is taken by container {name}", wanted.1);
                 return vec![
                     Check::failed("ports", "preflight_failed", message)

@@ -125,7 +125,8 @@ impl Specification {
         if policy.is_object() { policy.clone() } else { json!({"Name": "no"}) }
     }
 
-    /// Points what refers to another container's namespaces and volumes at its successor.
+    /// Points what refers to another container's namespaces and volumes, or links to it, at its
+    /// successor. By id: the engine looks for it again when it starts itself, and its name changes.
     pub fn follow(&mut self, old: &str, old_name: &str, new: &str) {
         let host = &mut self.body["HostConfig"];
         for mode in ["NetworkMode", "PidMode", "IpcMode"] {
@@ -134,12 +135,14 @@ impl Specification {
                 host[mode] = json!(format!("container:{new}"));
             }
         }
-        for from in host["VolumesFrom"].as_array_mut().into_iter().flatten() {
-            let Some(text) = from.as_str() else { continue };
-            let (name, mode) = text.split_once(':').map_or((text, None), |(n, m)| (n, Some(m)));
-            if name == old || name == old_name {
-                let mode = mode.map(|it| format!(":{it}")).unwrap_or_default();
-                *from = json!(format!("{new}{mode}"));
+        for list in ["VolumesFrom", "Links"] {
+            let Some(all) = host.get_mut(list).and_then(Value::as_array_mut) else { continue };
+            for it in all {
+                let Some(text) = it.as_str() else { continue };
+                let (name, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
+                if name == old || name == old_name {
+                    *it = json!(format!("{new}{rest}"));
+                }
             }
         }
     }

@@ -24,6 +24,20 @@ pub fn init(document: &Value) -> String {
         let reason = word(left, "reason").map(text::brief).unwrap_or_default();
         told.add_line(&format!("  left out: {name} ({reason})"));
     }
+    let unit = document.get("recover_service").unwrap_or(&Value::Null);
+    let path = text::one_line(word(unit, "path").unwrap_or("?"));
+    match word(unit, "state") {
+        Some("installed") => told.add_line(&format!(
+            "Installed {path}: what a power cut interrupts is finished or undone at boot"
+        )),
+        Some("offered") => {
+            told.add_line(
+                "What a power cut interrupts waits for the next command. To have it finished or undone at boot:",
+            );
+            told.add_line(&format!("  {}", text::one_line(word(unit, "command").unwrap_or("?"))));
+        }
+        _ => {}
+    }
     let command = if texts(document, "deployments").is_empty() {
         "switchback init   (again, once a container runs)"
     } else {
@@ -46,6 +60,26 @@ mod tests {
         Wrote /etc/switchback/switchback.toml
           2 deployments: api, web
           left out: db (it belongs to the compose project shop)
+        Next: switchback check
+        ");
+    }
+
+    #[test]
+    fn the_unit_that_recovers_at_boot_is_offered() {
+        let mut document = json!({"file": "/x.toml", "created": false, "changed": false,
+            "added": [], "deployments": ["web"], "left_out": [],
+            "recover_service": {"state": "offered", "path": "/etc/systemd/system/x.service",
+                "command": "sudo switchback --config /x.toml init --recover-service"}});
+        insta::assert_snapshot!(init(&document), @r"
+        /x.toml is complete: nothing was added
+        What a power cut interrupts waits for the next command. To have it finished or undone at boot:
+          sudo switchback --config /x.toml init --recover-service
+        Next: switchback check
+        ");
+        document["recover_service"]["state"] = json!("installed");
+        insta::assert_snapshot!(init(&document), @r"
+        /x.toml is complete: nothing was added
+        Installed /etc/systemd/system/x.service: what a power cut interrupts is finished or undone at boot
         Next: switchback check
         ");
     }

@@ -1,0 +1,132 @@
+//! Snapshot and restore, beside `tar` on the same files.
+
+use std::{
+    fs::File,
+    io::Write as _,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use crate::table::{Goal, Samples, Table};
+
+/// 20,000 files of 50 KiB are one gigabyte.
+const FILES: usize = 20_000;
+const FILE_BYTES: usize = 50 * 1024;
+
+pub(crate) fn measure(table: &mut Table, runs: usize) {
+    let keeper = std::env::var("SWITCHBACK_BENCH_KEEPER").expect("run scripts/bench");
+    // On a real disk; a folder in memory would measure nothing.
+    let place = std::env::var("SWITCHBACK_BENCH_FOLDER").map_or_else(|_| ".".into(), PathBuf::from);
+    let folder = tempfile::tempdir_in(place).unwrap();
+    let data = folder.path().join("data");
+    make(&data);
+    let archive = folder.path().join("data.tar");
+    let mut ratios = [Samples::default(), Samples::default()];
+    let mut memory_mb = Samples::default();
+    for run in 0..runs {
+        let (store, unpacked) = (folder.path().join("store"), folder.path().join("unpacked"));
+        fs_err::create_dir(&store).unwrap();
+        fs_err::create_dir(&unpacked).unwrap();
+        let snapshot = store.join("one");
+        let tar = || {
+            timed(
+                "tar",
+                &[
+                    "--create",
+                    "--xattrs",
+                    "--acls",
+                    "--sparse",
+                    "--file",
+                    text(&archive),
+                    "--directory",
+                    text(&data),
+                    ".",
+                ],
+            ) + timed("sync", &["-f", text(&archive)])
+        };
+        let ours = || run_keeper(&keeper, "snapshot", &["--to", text(&snapshot)], &data);
+        // Which comes first finds a colder cache: they take turns.
+        let (tar, (seconds, mb)) = if run % 2 == 0 {
+            let tar = tar();
+            (tar, ours())
+        } else {
+            let ours = ours();
+            (tar(), ours)
+        };
+        ratios[0].push(seconds / tar);
+        memory_mb.push(mb);
+        let untar = timed(
+            "tar",
+            &[
+                "--extract",
+                "--xattrs",
+                "--acls",
+                "--sparse",
+                "--file",
+                text(&archive),
+                "--directory",
+                text(&unpacked),
+            ],
+        ) + timed("sync", &["-f", text(&unpacked)]);
+        let aside = store.join("aside");
+        let words = ["--from", text(&snapshot), "--aside", text(&aside)];
+        let (seconds, mb) = run_keeper(&keeper, "restore", &words, &data);
+        ratios[1].push(seconds / untar);
+        memory_mb.push(mb);
+        for it in [store, unpacked] {
+            fs_err::remove_dir_all(it).unwrap();
+        }
+        fs_err::remove_file(&archive).unwrap();
+    }
+    let what = "snapshot of 1 GB in 20,000 files / tar to a file, synced";
+    table.line(what, "x", Goal::AtMost(1.3), &ratios[0]);
+    let what = "restore of it, unchanged / tar from that file, synced";
+    table.line(what, "x", Goal::AtMost(1.3), &ratios[1]);
+    table.line("  peak memory", "MB", Goal::AtMost(80.0), &memory_mb);
+}
+
+fn make(data: &Path) {
+    let content = vec![7; FILE_BYTES];
+    for number in 0..FILES {
+        let folder = data.join(format!("{:03}", number / 100));
+        fs_err::create_dir_all(&folder).unwrap();
+        let path = folder.join(format!("{number}"));
+        match number % 100 {
+            // Hard links, symbolic links and holes are in real data too.
+            97 => fs_err::hard_link(folder.join(format!("{}", number - 1)), path).unwrap(),
+            98 => symlink("0", path).unwrap(),
+            99 => File::create(path).unwrap().set_len(1 << 20).unwrap(),
+            _ => File::create(path).unwrap().write_all(&content).unwrap(),
+        }
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn timed(program: &str, words: &[&str]) -> f64 {
+    let began = Instant::now();
+    let output = Command::new(program).args(words).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    began.elapsed().as_secs_f64()
+}
+
+/// Seconds, and the most memory that it had, by GNU time.
+fn run_keeper(keeper: &str, verb: &str, words: &[&str], data: &Path) -> (f64, f64) {
+    let mount = format!("data={}", text(data));
+    let began = Instant::now();
+    let output = Command::new("/usr/bin/time")
+        .args(["--format", "peak %M", keeper, verb])
+        .args(words)
+        .args(["--at", "2026-01-01T00:00:00Z", "--mount", &mount])
+        .output()
+        .unwrap();
+    let seconds = began.elapsed().as_secs_f64();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{verb}: {said}");
+    let peak = said.lines().rev().find_map(|it| it.strip_prefix("peak ")).unwrap();
+    (seconds, peak.parse::<f64>().unwrap() / 1024.0)
+}

@@ -1,0 +1,137 @@
+//! `status` and `history`, by how much there is to show.
+
+use std::{fmt::Write as _, path::Path, process::Command, time::Instant};
+
+use rusqlite::Connection;
+
+use crate::{
+    common::World,
+    table::{Goal, Samples, Table},
+};
+
+pub(crate) fn measure(table: &mut Table, runs: usize) {
+    let world = World::new("bench-status");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.publish("1.1.0", &[]);
+    drop(world.run(&["update", "web", "-y"]).exits(0));
+    let bare = timed(runs, || world.command("state", world.lab.engine_url(), &["--version"]));
+    let mut above = Vec::new();
+    // 20 records an operation; what is stored of one operation more is what is copied.
+    for (deployments, operations) in [(10, 1), (10, 500), (1_000, 5)] {
+        let name = format!("stored-{deployments}-{operations}");
+        fill(&world, &world.state(&name), deployments, operations);
+        let file = configuration(&world, &name, deployments);
+        let words = ["-c", &file, "status"];
+        let stored = timed(runs, || world.command(&name, world.lab.engine_url(), &words));
+        let it = stored.each(&bare, |it, bare| it - bare).times(1e3);
+        let records = records(&world.state(&name));
+        let what = format!(
+            "stored status, {deployments} deployments, {records} records, above a bare start"
+        );
+        let goal = if deployments == 1_000 { Goal::AtMost(15.0) } else { Goal::Shown };
+        table.line(&what, "ms", goal, &it);
+        above.push(it);
+    }
+    let what = "  growth: 10 to 100,000 records";
+    table.line(what, "x", Goal::Shown, &above[1].each(&above[0], |it, few| it / few));
+    let what = "  growth: 10 to 1,000 deployments";
+    table.line(what, "x", Goal::Shown, &above[2].each(&above[0], |it, few| it / few));
+    live(table, &world, runs);
+}
+
+fn timed(runs: usize, command: impl Fn() -> Command) -> Samples {
+    let mut seconds = Samples::default();
+    for _ in 0..runs {
+        let mut command = command();
+        let began = Instant::now();
+        let output = command.output().expect("the program can be started");
+        seconds.push(began.elapsed().as_secs_f64());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    seconds
+}
+
+fn configuration(world: &World, name: &str, deployments: usize) -> String {
+    let mut text = String::new();
+    for number in 0..deployments {
+        writeln!(text, "[deployment.d{number}]\nkind = \"container\"\ncontainer = \"c{number}\"\nimage = \"registry.example/app{number}:latest\"").unwrap();
+    }
+    let file = world.folder.path().join(format!("{name}.toml"));
+    fs_err::write(&file, text).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+/// Copies the one deployment of the real store, and its last operation, many times.
+fn fill(world: &World, state: &Path, deployments: usize, operations: usize) {
+    fs_err::create_dir_all(state).unwrap();
+    let from = world.state("state").join("switchback.db");
+    for file in fs_err::read_dir(world.state("state")).unwrap() {
+        let file = file.unwrap();
+        if file.file_type().unwrap().is_file() && file.path() != from {
+            fs_err::copy(file.path(), state.join(file.file_name())).unwrap();
+        }
+    }
+    let to = state.join("switchback.db");
+    Connection::open(&from).unwrap().execute("VACUUM INTO ?1", [to.to_str().unwrap()]).unwrap();
+    let mut store = Connection::open(&to).unwrap();
+    let copy = store.transaction().unwrap();
+    let last: String = copy
+        .query_row("SELECT id FROM operations WHERE action = 'update'", [], |row| row.get(0))
+        .unwrap();
+    for number in 0..deployments {
+        let name = format!("d{number}");
+        insert(&copy, "deployments", "name", "web", &[("name", &name), ("target_key", &name)]);
+        insert(&copy, "releases", "deployment", "web", &[("deployment", &name)]);
+        for operation in 0..operations {
+            let id = format!("{name}-{operation}");
+            insert(&copy, "operations", "id", &last, &[("id", &id), ("deployment", &name)]);
+            insert(&copy, "journal", "operation", &last, &[("operation", &id)]);
+        }
+    }
+    copy.commit().unwrap();
+}
+
+/// Copies the rows of a table in which `key` has this value, with other values in some columns.
+fn insert(store: &Connection, table: &str, key: &str, value: &str, others: &[(&str, &String)]) {
+    let mut statement = store.prepare(&format!("SELECT * FROM {table} LIMIT 0")).unwrap();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    drop(statement.query([]).unwrap());
+    let mut values = vec![value.to_owned()];
+    let mut selected = Vec::new();
+    for column in &columns {
+        match others.iter().find(|(name, _)| name == column) {
+            Some((_, other)) => {
+                values.push((*other).clone());
+                selected.push(format!("?{}", values.len()));
+            }
+            None => selected.push(column.clone()),
+        }
+    }
+    let (columns, selected) = (columns.join(", "), selected.join(", "));
+    let sql =
+        format!("INSERT INTO {table} ({columns}) SELECT {selected} FROM {table} WHERE {key} = ?1");
+    store.execute(&sql, rusqlite::params_from_iter(values)).unwrap();
+}
+
+fn records(state: &Path) -> u64 {
+    let store = Connection::open(state.join("switchback.db")).unwrap();
+    store.query_row("SELECT count(*) FROM journal", [], |row| row.get(0)).unwrap()
+}
+
+/// A hundred containers that run.
+fn live(table: &mut Table, world: &World, runs: usize) {
+    let mut text = String::new();
+    let image = world.image("latest");
+    for number in 0..100 {
+        let name = world.also_runs(&format!("live{number}"));
+        world.docker(&["run", "--detach", "--network", "none", "--name", &name, &image]);
+        writeln!(text, "[deployment.l{number}]\nkind = \"container\"\ncontainer = \"{name}\"")
+            .unwrap();
+    }
+    let file = world.folder.path().join("live.toml");
+    fs_err::write(&file, text).unwrap();
+    let words = ["-c", file.to_str().unwrap(), "status", "--refresh"];
+    let seconds = timed(runs, || world.command("state", world.lab.engine_url(), &words));
+    table.line("live status of 100 containers", "s", Goal::AtMost(0.5), &seconds);
+}

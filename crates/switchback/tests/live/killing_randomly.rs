@@ -1,0 +1,124 @@
+//! The program is killed at random moments, and whatever it left is brought to an end: in a third of
+//! the cases by another store.
+//!
+//! 50 kills; `SWITCHBACK_KILLS` says how many, `SWITCHBACK_SEED` repeats the moments of another run.
+
+use std::{
+    fmt::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use super::killing::{FAILING, ROLLBACK, Scenario, UPDATE, assert_consistent};
+use crate::common::{World, process::Running, survival::Case};
+
+/// Of each command. Whoever waits for the lease of a killed program to expire does nothing else for
+/// half a minute, so that there are more of them than processors.
+const WORKERS: usize = 3;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|it| it.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}
+
+/// A number between 0 and 1 for each run of a seed: one step of `SplitMix64` (Steele et al., 2014).
+fn fraction(seed: u64, run: usize) -> f64 {
+    let mut mixed = seed.wrapping_add((run as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    f64::from(u32::try_from((mixed ^ (mixed >> 31)) >> 32).expect("32 bits")) / f64::from(u32::MAX)
+}
+
+/// How long the command takes when nobody kills it.
+fn calibrated(scenario: Scenario) -> Duration {
+    let world = scenario.world();
+    let begun = Instant::now();
+    let output = world.run(scenario.arguments);
+    assert_eq!(output.code, Some(scenario.code), "{output}");
+    begun.elapsed()
+}
+
+/// One kill and its recovery. True if the world can be used again.
+fn one(world: &World, scenario: Scenario, after: Duration, by: &str, said: &mut String) -> bool {
+    let (was, to) = (scenario.from(), scenario.to);
+    let old = world.id();
+    let before = world.history().len();
+    let command = world.command("state", world.lab.engine_url(), scenario.arguments);
+    let running = Running::spawn(command);
+    std::thread::sleep(after);
+    running.signal(Signal::KILL);
+    let output = running.wait();
+    write!(said, "after {after:?}, recovered by {by}\n{output}\n").ok();
+    let case = Case::seen(world, "SIGKILL at a random moment", was, to);
+    if by == "other" {
+        let recovered = world.run_by("other", &["recover", "web", "-y"]);
+        writeln!(said, "{recovered}").ok();
+        assert_eq!(recovered.code, Some(0), "{recovered}");
+    }
+    let recovered = world.run(&["recover", "web", "-y"]);
+    writeln!(said, "{recovered}").ok();
+    assert_eq!(recovered.code, Some(0), "{recovered}");
+    let lines = world.history()[before..].to_vec();
+    writeln!(said, "history: {lines:?}").ok();
+    let committed = assert_consistent(world, scenario, &lines, &old);
+    let by = if by == "other" { "another store" } else { "the same store" };
+    case.ended(&world.serving(), was, to, by);
+    !committed
+}
+
+fn kill(scenario: Scenario, runs: usize, seed: u64) {
+    let cycle = calibrated(scenario);
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    let work = || {
+        let mut world: Option<World> = None;
+        loop {
+            let run = next.fetch_add(1, Ordering::SeqCst);
+            if run >= runs {
+                return;
+            }
+            // A little longer than the cycle, so that its last instants are tried too.
+            let after = cycle.mul_f64(fraction(seed, run) * 1.1);
+            let by = if run % 3 == 2 { "other" } else { "state" };
+            let mut said = format!("run {run} of seed {seed}\n");
+            let tried = catch_unwind(AssertUnwindSafe(|| {
+                let world = world.get_or_insert_with(|| scenario.world());
+                one(world, scenario, after, by, &mut said)
+            }));
+            if let Err(panic) = &tried {
+                let why = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+                failures.lock().expect("no panic here").push(format!("{said}{why}"));
+            }
+            // What one store has taken over is another's from then on.
+            if !matches!(tried, Ok(true)) || by == "other" {
+                world = None;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS.min(runs) {
+            scope.spawn(work);
+        }
+    });
+    let failures = failures.into_inner().expect("no panic here");
+    let count = failures.len();
+    assert!(failures.is_empty(), "{count} failed:\n\n{}", failures.join("\n\n=====\n\n"));
+}
+
+#[test]
+fn whoever_is_killed_at_a_random_moment_leaves_one_version_that_serves() {
+    let runs = usize::try_from(number("SWITCHBACK_KILLS").unwrap_or(50)).expect("fewer");
+    let seed = number("SWITCHBACK_SEED").unwrap_or_else(|| getrandom::u64().unwrap_or(1));
+    // An update is what people do all day; the other two are rarer and harder.
+    let shares = [(UPDATE, 2), (FAILING, 1), (ROLLBACK, 1)];
+    std::thread::scope(|scope| {
+        for (scenario, share) in shares {
+            scope.spawn(move || kill(scenario, (runs * share).div_ceil(4), seed));
+        }
+    });
+}
