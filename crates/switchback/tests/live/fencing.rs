@@ -19,8 +19,8 @@ const ROWS: usize = 4;
 /// More than an update asks for, with a snapshot: 37 were counted.
 const CHANGES: usize = 44;
 
-fn prepared(word: &str) -> World {
-    let world = World::new(word);
+fn prepared(name: &str) -> World {
+    let world = World::new(name);
     world.setting("data.policy = \"snapshot\"");
     world.publish("1.0.0", &[]);
     world.start_service();

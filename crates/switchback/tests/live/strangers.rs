@@ -11,8 +11,8 @@ use crate::common::{
 };
 
 /// A service at 1.0.0 for which 2.0.0 is there.
-fn prepared(word: &str) -> World {
-    let world = World::new(word);
+fn prepared(name: &str) -> World {
+    let world = World::new(name);
     world.setting("data.policy = \"snapshot\"");
     world.publish("1.0.0", &[]);
     world.start_service();
