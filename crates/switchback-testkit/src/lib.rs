@@ -4,7 +4,9 @@
 //! `lab` reaches the real engine and registries that `scripts/lab up` has started.
 
 pub mod clock;
+pub mod disk;
 pub mod engine;
+pub mod facts;
 pub mod faults;
 pub mod journal;
 pub mod lab;
@@ -12,7 +14,9 @@ pub mod lease;
 pub mod world;
 
 pub use clock::VirtualClock;
+pub use disk::Disk;
 pub use engine::{Answer, Engine, Refusal, Request};
+pub use facts::Facts;
 pub use faults::{Effect, Event, Fault, Reply};
 pub use journal::MemoryJournal;
 pub use lease::FakeLease;

@@ -20,7 +20,7 @@ use crate::{
     notice,
     operate::{Answer, Surroundings, who::Who},
     printer::{Colors, Output, Printer, Wishes},
-    store::{Mode, Store},
+    store::{Mode, Store, StoreError},
 };
 
 /// An operation is under way, which a first signal takes back.
@@ -141,6 +141,20 @@ impl Context {
     /// The store, made if it is not there.
     pub(crate) fn store(&self, config: Option<&Config>) -> Answer<Store> {
         Ok(Store::open(&self.state_folder(config), Mode::CreateParents)?)
+    }
+
+    /// The store for a command that only reads it. Also one that cannot be written is read; that is
+    /// said, because what is shown may be old.
+    pub(crate) fn store_to_read(&self, config: Option<&Config>) -> Answer<Store> {
+        let folder = self.state_folder(config);
+        let refused = match Store::open(&folder, Mode::CreateParents) {
+            Err(refused @ (StoreError::ReadOnly { .. } | StoreError::Denied { .. })) => refused,
+            opened => return Ok(opened?),
+        };
+        let store =
+            Store::open(&folder, Mode::ReadOnly).map_err(|_| CommandError::from(&refused))?;
+        self.printer.warning(&format!("the store is only read: {refused}"));
+        Ok(store)
     }
 
     /// Registries; one client a process, made when it is first asked for.

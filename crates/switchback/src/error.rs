@@ -90,9 +90,14 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
+        let words = source.to_string();
+        // A library that repeats itself, such as the database in its own source, is heard once.
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        let is_database = source.downcast_ref::<rusqlite::Error>().is_some();
+        next = source.source().filter(|_| !is_database);
     }
     text
 }
@@ -109,7 +114,8 @@ impl From<EngineError> for CommandError {
 
 impl From<LocationError> for CommandError {
     fn from(error: LocationError) -> Self {
-        Self::new("usage", error.to_string()).hint("switchback config get deployment")
+        let hint = error.hint();
+        Self::new("usage", error.to_string()).hint(hint)
     }
 }
 
@@ -125,13 +131,21 @@ impl From<RegistryError> for CommandError {
 
 impl From<ReferenceError> for CommandError {
     fn from(error: ReferenceError) -> Self {
-        Self::new("usage", error.to_string())
+        Self::new("usage", error.to_string()).hint(
+            "write it as registry.example/acme/web:1.4, or see what is followed: switchback check",
+        )
     }
 }
 
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
-        Self::new(error.code(), chain(&error)).hint(error.hint())
+        Self::from(&error)
+    }
+}
+
+impl From<&StoreError> for CommandError {
+    fn from(error: &StoreError) -> Self {
+        Self::new(error.code(), chain(error)).hint(error.hint())
     }
 }
 
@@ -201,7 +215,7 @@ impl From<LoadError> for CommandError {
         match error {
             LoadError::Invalid(error) => (*error).into(),
             other => {
-                let hint = other.hint().map(str::to_owned);
+                let hint = other.hint();
                 Self { hint, ..Self::new("config_invalid", chain(&other)) }
             }
         }

@@ -99,7 +99,12 @@ impl ExitCode {
             return Self::worst(results.iter().map(Self::of_result));
         }
         let word = |pointer| document.pointer(pointer).and_then(Value::as_str);
+        let has_begun = document.get("operation").is_some();
         match (word("/outcome"), word("/error/code")) {
+            // A wrong name stays wrong usage, also where it was found out late.
+            (Some("failed"), Some(code)) if !has_begun && Self::of_error(code) == Self::Usage => {
+                Self::Usage
+            }
             (Some(outcome), _) => Self::of_outcome(outcome),
             (None, Some(code)) => Self::of_error(code),
             (None, None) => Self::Failed,

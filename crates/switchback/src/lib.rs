@@ -16,5 +16,6 @@ pub mod operate;
 pub mod printer;
 mod recover_unit;
 pub mod store;
+pub mod wrong_usage;
 
 pub use library::{Service, UpdateResult, has_previous_image, rollback_image, update_image};

@@ -3,7 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use switchback::{cli::Cli, commands, context::Context, notice};
+use switchback::{
+    cli::Cli,
+    commands,
+    context::Context,
+    notice,
+    printer::{Output, Printer, Wishes},
+    wrong_usage,
+};
 use switchback_core::Interrupt;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -16,7 +23,7 @@ fn main() -> ExitCode {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, wanted_output()),
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -26,15 +33,27 @@ fn main() -> ExitCode {
     }
 }
 
-/// `--help` and `--version` are results; anything else is wrong usage.
-fn usage(error: &clap::Error) -> ExitCode {
+/// `--help` and `--version` are results; anything else is wrong usage, which programs are told in the
+/// form that they asked for.
+fn usage(error: &clap::Error, output: Output) -> ExitCode {
     // A pipe that was closed early is no error of ours.
-    drop(error.print());
-    if error.use_stderr() {
-        switchback::exit_code::ExitCode::Usage.into()
-    } else {
-        switchback::exit_code::ExitCode::Done.into()
+    if !error.use_stderr() {
+        drop(error.print());
+        return switchback::exit_code::ExitCode::Done.into();
     }
+    if output == Output::Text {
+        drop(error.print());
+    } else {
+        let printer = Printer::standard(Wishes { output, ..Wishes::default() });
+        drop(printer.error(&wrong_usage::error(error).document()));
+    }
+    switchback::exit_code::ExitCode::Usage.into()
+}
+
+/// The form of the output, of words that make no sense as a whole.
+fn wanted_output() -> Output {
+    let words = std::env::args_os().skip(1).map(|it| it.to_string_lossy().into_owned());
+    wrong_usage::wanted_output(words, std::env::var("SWITCHBACK_OUTPUT").ok().as_deref())
 }
 
 async fn run(cli: Cli) -> ExitCode {

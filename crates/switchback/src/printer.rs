@@ -132,6 +132,11 @@ impl Printer {
         self.wishes.output
     }
 
+    /// Whether nobody reads standard output any more: the end of what would go on for ever.
+    pub fn is_unread(&self) -> bool {
+        self.stdout.is_closed()
+    }
+
     /// Standard error, for the log.
     pub fn log(&self) -> Stream {
         self.stderr.clone()

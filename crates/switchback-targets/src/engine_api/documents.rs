@@ -79,12 +79,31 @@ impl Documents {
             Transport::Unix(client, _) => client.request(request).await,
             Transport::Tcp(client, _) => client.request(request).await,
         };
-        let answer = answer.map_err(|it| EngineError::Broken { reason: chain(&it) })?;
+        let answer = answer.map_err(|it| EngineError::Broken { reason: in_words(&it) })?;
         let status = answer.status().as_u16();
         let body = Limited::new(answer.into_body(), BODY_LIMIT).collect().await;
         let body = body.map_err(|it| EngineError::Broken { reason: it.to_string() })?.to_bytes();
         read(status, &body)
     }
+}
+
+/// What the system says, in the words that it has for it; else all that the client knows.
+fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut next = Some(error);
+    while let Some(it) = next {
+        if let Some(system) = it.downcast_ref::<std::io::Error>() {
+            return match system.kind() {
+                std::io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+                std::io::ErrorKind::ConnectionRefused => {
+                    "nobody listens there (connection refused)".to_owned()
+                }
+                kind => kind.to_string(),
+            };
+        }
+        next = it.source();
+    }
+    // The outermost words only say which half of the client has met it.
+    chain(error.source().unwrap_or(error))
 }
 
 /// 304 means that it already is as wanted, and is no error.

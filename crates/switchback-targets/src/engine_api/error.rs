@@ -15,6 +15,14 @@ pub enum EngineError {
         /// What the system says.
         reason: String,
     },
+    /// This user may not use it.
+    #[error("no permission for the container engine at {location} ({source_of_location})")]
+    Denied {
+        /// The address.
+        location: String,
+        /// Where the address was found.
+        source_of_location: String,
+    },
     /// It speaks only an older API.
     #[error("{engine} is too old: {needed} or newer is needed")]
     TooOld {
@@ -69,6 +77,7 @@ impl EngineError {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::TimedOut { .. } => {
                 "engine_unreachable"
             }
+            Self::Denied { .. } => "not_permitted",
             Self::TooOld { .. } | Self::NameTaken { .. } => "preflight_failed",
             Self::Fenced(_) => "locked",
             Self::Refused { message, .. } if message.contains("no space left on device") => {
@@ -87,8 +96,14 @@ impl EngineError {
                     "systemctl status docker   (is it running, and may you use {path}? \
                      else name another engine: export DOCKER_HOST=unix:///…)"
                 )),
-                None => Some("docker -H … version   (is the address right?)".to_owned()),
+                None => Some(format!("docker -H {location} version   (is the address right?)")),
             },
+            Self::Denied { location, .. } => {
+                let path = location.strip_prefix("unix://").unwrap_or(location);
+                Some(format!(
+                    "ls -l {path}   (run as its owner or as a member of its group: sudo usermod -aG docker $USER, and log in again)"
+                ))
+            }
             Self::TooOld { .. } => Some("docker version".to_owned()),
             Self::NameTaken { name } => Some(format!("docker rename {name} another-name")),
             Self::Broken { .. }
@@ -108,7 +123,8 @@ impl EngineError {
     pub fn reason(&self) -> String {
         match self {
             Self::Unreachable { reason, .. } | Self::Broken { reason } => reason.clone(),
-            Self::TooOld { .. }
+            Self::Denied { .. }
+            | Self::TooOld { .. }
             | Self::NameTaken { .. }
             | Self::Refused { .. }
             | Self::TimedOut { .. }

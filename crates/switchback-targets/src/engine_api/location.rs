@@ -34,6 +34,19 @@ pub enum LocationError {
     },
 }
 
+impl LocationError {
+    /// The next command to type.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unsupported { .. } => {
+                "export DOCKER_HOST=unix:///var/run/docker.sock   (or name the engine in the configuration: deployment.NAME.engine)"
+                    .to_owned()
+            }
+            Self::Context { .. } => "docker context use default".to_owned(),
+        }
+    }
+}
+
 /// Finds the engine. `configured` is the deployment's own `engine`; `environment` looks up a
 /// variable.
 pub fn locate(

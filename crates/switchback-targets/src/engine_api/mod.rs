@@ -41,6 +41,9 @@ const READ_LIMIT: Duration = Duration::from_secs(10);
 /// How long an engine may take to say that it is there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 
+/// What the system calls a socket that may not be opened.
+const DENIED: &str = "permission denied";
+
 /// What bollard may take for any one request. The steps of a plan have limits of their own that
 /// follow from their effects, so this one never ends anything.
 const CLIENT_LIMIT_S: u64 = 24 * 60 * 60;
@@ -86,9 +89,18 @@ impl EngineClient {
         let version = tokio::time::timeout(CONNECT_LIMIT, documents.get("/version")).await;
         let version = match version {
             Err(_) => return Err(unreachable("no answer within 4 s".to_owned())),
+            Ok(Err(EngineError::Broken { reason })) if reason == DENIED => {
+                return Err(EngineError::Denied {
+                    location: location.url.clone(),
+                    source_of_location: location.source.to_owned(),
+                });
+            }
             Ok(Err(error)) => return Err(unreachable(error.reason())),
             Ok(Ok(version)) => version,
         };
+        if version["ApiVersion"].as_str().is_none() {
+            return Err(unreachable("what answers there is no container engine".to_owned()));
+        }
         let api = settle(&version)?;
         let documents = documents.with_version(api);
         let info = tokio::time::timeout(READ_LIMIT, documents.get("/info")).await;

@@ -14,7 +14,7 @@ use crate::{
 /// `switchback history`
 pub(super) fn history(context: &Context, args: HistoryArgs) -> Answer<ExitCode> {
     let config = context.config()?;
-    let store = context.store(Some(&config))?;
+    let store = context.store_to_read(Some(&config))?;
     let operations = store.history(args.name.as_deref(), args.limit, None)?;
     if let Some(name) = args.name.as_deref().filter(|_| operations.is_empty()) {
         // What was forgotten or taken out of the configuration still has its history.

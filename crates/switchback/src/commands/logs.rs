@@ -16,7 +16,7 @@ use crate::{
 /// `switchback logs`
 pub(super) fn logs(context: &Context, args: LogsArgs) -> Answer<ExitCode> {
     let config = context.config()?;
-    let store = context.store(Some(&config))?;
+    let store = context.store_to_read(Some(&config))?;
     let operation = match (&args.name, &args.operation) {
         (name, Some(id)) => find(&store, name.as_deref(), id)?,
         (name, None) => {

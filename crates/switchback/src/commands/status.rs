@@ -32,8 +32,12 @@ pub(super) async fn status(context: &Context, args: StatusArgs) -> Answer<ExitCo
         Some(name) => vec![only(&config, Some(name))?],
         None => chosen(&config, &[])?,
     };
-    let store = context.store(Some(&config))?;
     let looks = args.refresh || args.name.is_some();
+    // What was looked at is remembered.
+    let store = match looks {
+        true => context.store(Some(&config))?,
+        false => context.store_to_read(Some(&config))?,
+    };
     if args.watch {
         return watch(context, &store, &deployments, looks).await;
     }
@@ -106,8 +110,8 @@ async fn watch(
         if std::io::stdout().is_terminal() && context.printer.escapes() {
             shown.insert_str(0, CLEAR);
         }
-        if context.printer.result(&shown, &document).is_err() {
-            // Nobody reads any more.
+        let is_written = context.printer.result(&shown, &document).is_ok();
+        if !is_written || context.printer.is_unread() {
             return Ok(ExitCode::Done);
         }
         tokio::time::sleep(WATCH_PAUSE).await;

@@ -62,12 +62,22 @@ pub(crate) enum LoadError {
 
 impl LoadError {
     /// What to type next, where it is known.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFound { .. } => {
-                Some("`switchback init` writes one from what runs here; `--config FILE` names one")
+            Self::NotFound { .. } => Some(
+                "`switchback init` writes one from what runs here; `--config FILE` names one"
+                    .to_owned(),
+            ),
+            Self::Unreadable { path, source } => {
+                let path = shell_words::quote(&path.to_string_lossy()).into_owned();
+                Some(match source.kind() {
+                    std::io::ErrorKind::InvalidData => format!(
+                        "it has to be text in UTF-8; see what it is: file {path}   (--config FILE names another)"
+                    ),
+                    _ => format!("see what it is: ls -ld {path}   (--config FILE names another)"),
+                })
             }
-            Self::Unreadable { .. } | Self::Invalid(_) => None,
+            Self::Invalid(_) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::MultiProgress;
@@ -13,6 +14,8 @@ pub struct Stream {
     writer: Arc<Mutex<Box<dyn Write + Send>>>,
     /// What redraws itself on the same terminal, and has to step aside for a moment.
     live: Option<MultiProgress>,
+    /// Whether somebody was found to have stopped reading.
+    is_closed: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Stream {
@@ -24,7 +27,8 @@ impl fmt::Debug for Stream {
 impl Stream {
     /// A stream onto that writer.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self { writer: Arc::new(Mutex::new(Box::new(writer))), live: None }
+        let writer = Arc::new(Mutex::new(Box::new(writer) as Box<dyn Write + Send>));
+        Self { writer, live: None, is_closed: Arc::default() }
     }
 
     /// The same stream, for which what redraws itself there steps aside.
@@ -47,9 +51,17 @@ impl Stream {
             None => write(),
         };
         match written {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.is_closed.store(true, Ordering::Relaxed);
+                Ok(())
+            }
             other => other,
         }
+    }
+
+    /// Whether nobody reads any more, as far as writing has shown.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
     }
 
     /// Writes a line of progress or warning. Should even standard error be unwritable, there is

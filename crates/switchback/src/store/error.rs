@@ -187,9 +187,12 @@ impl StoreError {
                 "free some space, then: switchback recover; see what is full: df -h {}",
                 quoted(path.parent().unwrap_or(path))
             ),
-            Self::NotAStore { .. } => {
-                "name the directory of the store with --state DIR; the file was left as it is"
-                    .to_owned()
+            Self::NotAStore { path, .. } => {
+                let dir = path.parent().unwrap_or(path);
+                format!(
+                    "name the directory of the store with --state DIR; or {}",
+                    rebuild_hint(dir)
+                )
             }
             Self::Corrupt { path, .. } => rebuild_hint(path.parent().unwrap_or(path)),
             Self::TooNew { written_by, .. } => {

@@ -8,11 +8,13 @@ use std::fs::OpenOptions;
 use std::io;
 use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
 
 use rusqlite::Connection;
 use rusqlite::ErrorCode;
 
 use super::error::StoreError;
+use super::files::with_suffix;
 use super::open::BUSY_TIMEOUT;
 use super::random::random_hex;
 
@@ -44,7 +46,7 @@ pub(super) fn explain(
             | ErrorCode::PermissionDenied
             | ErrorCode::SystemIoFailure,
         ) => match why_unusable(path) {
-            Some(cause) => explain_io(path, doing, cause),
+            Some((place, cause)) => explain_io(&place, doing, cause),
             None => StoreError::Database { doing, path: path_buf, source },
         },
         _ if is_missing_table(&source) => StoreError::NotAStore { path: path_buf, source },
@@ -68,12 +70,28 @@ pub(super) fn explain_io(path: &Path, doing: &'static str, source: io::Error) ->
     }
 }
 
-/// Tries what SQLite needs (to read the file, and to make one beside it) and returns what fails.
-fn why_unusable(path: &Path) -> Option<io::Error> {
+/// Tries what SQLite needs (to read the file, to make one beside it, to write the file) and returns
+/// where that fails, and how. Opening for writing changes nothing.
+fn why_unusable(path: &Path) -> Option<(PathBuf, io::Error)> {
     if let Err(error) = File::open(path) {
-        return Some(error);
+        return Some((path.to_path_buf(), error));
     }
     let dir = path.parent()?;
+    if let Some(error) = cannot_make_a_file(dir) {
+        // A missing right is the folder's; a full or read-only disk is the store's as well.
+        let is_right = error.kind() == io::ErrorKind::PermissionDenied;
+        return Some((if is_right { dir } else { path }.to_path_buf(), error));
+    }
+    // The files of the log have the rights that the store had when they were made.
+    ["", "-wal", "-shm"].iter().map(|it| with_suffix(path, it)).find_map(|path| {
+        match OpenOptions::new().write(true).open(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Some((path, error)),
+            _ => None,
+        }
+    })
+}
+
+fn cannot_make_a_file(dir: &Path) -> Option<io::Error> {
     let probe = dir.join(format!(".probe-{}", random_hex().ok()?));
     let written = OpenOptions::new()
         .write(true)

@@ -1,6 +1,7 @@
 //! What the tests against the real engine share: a world of one's own, and the program run in it.
 
 pub(crate) mod away;
+pub(crate) mod disk;
 pub(crate) mod http;
 pub(crate) mod names;
 pub(crate) mod process;

@@ -104,6 +104,12 @@ impl World {
         self.publish_config(tag, &ledger_config(&environment))
     }
 
+    /// Puts a version of the ledger into the registry that wants a login.
+    pub(crate) fn publish_private(&self, tag: &str, version: &str) -> String {
+        let environment = [("LEDGER_VERSION", version), ("LEDGER_BUILD", self.name.as_str())];
+        of_lab(self.runtime.block_on(self.lab.publish_private(&self.name, tag, &environment)))
+    }
+
     /// Puts a ledger with this whole configuration under a tag.
     pub(crate) fn publish_config(&self, tag: &str, config: &Value) -> String {
         of_lab(self.runtime.block_on(self.lab.publish_config(&self.name, tag, config)))

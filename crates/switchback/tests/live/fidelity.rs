@@ -6,7 +6,7 @@ use crate::common::World;
 
 /// An inspect without what differs between any two containers of one specification, and without
 /// what comes from the image.
-fn specification(inspect: &Value) -> Value {
+pub(super) fn specification(inspect: &Value) -> Value {
     let mut it = inspect.clone();
     let id = it["Id"].as_str().unwrap_or_default().to_owned();
     for key in [
@@ -37,6 +37,10 @@ fn specification(inspect: &Value) -> Value {
         environment.sort_by_key(ToString::to_string);
     }
     if let Some(mounts) = it["Mounts"].as_array_mut() {
+        // For a volume this is how it was asked for: an anonymous one is now asked for by its name.
+        for volume in mounts.iter_mut().filter(|it| it["Type"] == "volume") {
+            volume["Mode"] = Value::Null;
+        }
         mounts.sort_by_key(|it| it["Destination"].to_string());
     }
     // Volumes may be named by one key or the other; what is mounted is compared above.
@@ -61,7 +65,7 @@ fn specification(inspect: &Value) -> Value {
 }
 
 /// Every path at which two documents differ.
-fn differences(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
+pub(super) fn differences(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
     match (one, other) {
         (Value::Object(a), Value::Object(b)) => {
             let mut keys: Vec<_> = a.keys().chain(b.keys()).collect();

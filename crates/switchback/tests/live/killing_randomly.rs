@@ -22,12 +22,12 @@ use crate::common::{World, process::Running, survival::Case};
 /// half a minute, so that there are more of them than processors.
 const WORKERS: usize = 3;
 
-fn number(name: &str) -> Option<u64> {
+pub(super) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|it| it.parse().unwrap_or_else(|_| panic!("{name} is no number")))
 }
 
 /// A number between 0 and 1 for each run of a seed: one step of `SplitMix64` (Steele et al., 2014).
-fn fraction(seed: u64, run: usize) -> f64 {
+pub(super) fn fraction(seed: u64, run: usize) -> f64 {
     let mut mixed = seed.wrapping_add((run as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

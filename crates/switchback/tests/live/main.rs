@@ -6,6 +6,9 @@
 mod common;
 
 mod acceptance;
+mod bad_engine;
+mod bad_input;
+mod bad_store;
 mod checking;
 mod deciding;
 mod failing;
@@ -16,9 +19,12 @@ mod interrupting;
 mod killing;
 mod killing_randomly;
 mod operators;
+mod random;
 mod rollback;
 mod staging;
 mod strangers;
 mod taking;
 mod taking_over;
+mod unwritable;
 mod updating;
+mod watching;

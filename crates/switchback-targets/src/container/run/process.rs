@@ -7,6 +7,7 @@ use switchback_core::Millis;
 
 use super::words::{Words, only};
 use super::{RunError, Secret};
+use crate::registry::Reference;
 
 /// What the engine does when the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,10 +195,8 @@ pub fn check_image(text: &str) -> Result<(), String> {
     if is_plain_reference(text) {
         return Ok(());
     }
-    match text.parse::<oci_client::Reference>() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("`{text}` is not an image reference: {error}")),
-    }
+    // The very rules by which it is followed later, so that nothing passes here and is refused there.
+    text.parse::<Reference>().map(drop).map_err(|error| error.to_string())
 }
 
 /// Whether it is a reference of the usual form, `[host[:port]/]path[:tag]`. The library's grammar

@@ -93,12 +93,11 @@ fn mount_of<'a>(host: &'a mut Map<String, Value>, target: &str) -> Option<&'a mu
 pub(super) fn drop_what_modes_exclude(config: &mut Map<String, Value>, host: &Map<String, Value>) {
     let mode = |field: &str| host.get(field).and_then(Value::as_str).unwrap_or_default();
     if mode("NetworkMode").starts_with("container:") {
-        for field in ["Hostname", "Domainname", "ExposedPorts", "MacAddress"] {
+        for field in ["Hostname", "ExposedPorts", "MacAddress"] {
             config.remove(field);
         }
     }
     if mode("UTSMode") == "host" {
         config.remove("Hostname");
-        config.remove("Domainname");
     }
 }

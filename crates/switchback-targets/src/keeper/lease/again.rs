@@ -16,8 +16,8 @@ use crate::{
 /// The file that says who acted last.
 const JOURNAL_FILE: &str = "journal.json";
 
-/// While an engine removes a container its name stays taken, for less than a second.
-const REMOVAL_LOOKS: u32 = 50;
+/// While an engine removes a container its name stays taken: for less than a second, under load for some.
+const REMOVAL_LOOKS: u32 = 75;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(200);
 
 /// What the holder has written into the target's journal.

@@ -43,6 +43,11 @@ const RENEW_LIMIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// stop and nothing to copy.
 const CHANGE_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// An engine gives a name before it shows the container that has it: in milliseconds, under load in
+/// seconds.
+const UNSEEN_LIMIT_MS: Millis = 15_000;
+const UNSEEN_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// The file of the lease's container that the holder renews.
 const BEAT_FILE: &str = "/lease.json";
 
@@ -145,18 +150,7 @@ pub async fn acquire(
     let body = body("lease", &binds, &labels);
     let (engine, target) = (engine.clone(), target.to_owned());
     let lease = TargetLease { engine, target, holder, body, state: Arc::default() };
-    let asked_at = boot_time();
-    match lease.create().await {
-        Ok(id) => lease.set_id(id),
-        Err(EngineError::Refused { status: 409, message }) => {
-            let held = look(&lease.engine, &lease.target).await?;
-            let refused = EngineError::Refused { status: 409, message };
-            return Err(
-                held.map_or(LeaseError::Engine(refused), |it| LeaseError::Held(Box::new(it)))
-            );
-        }
-        Err(error) => return Err(error.into()),
-    }
+    let asked_at = lease.ask().await?;
     match lease.begin(&lease.id()).await {
         Ok(()) => {}
         // Somebody has removed it in this very moment.
@@ -173,6 +167,30 @@ pub async fn acquire(
 }
 
 impl TargetLease {
+    /// Asks for its container, and says when. A name that is taken while nobody is seen to have it
+    /// belongs to a container that is about to appear, or has just gone: both are soon over.
+    async fn ask(&self) -> Result<Millis, LeaseError> {
+        let begun = boot_time();
+        loop {
+            let asked_at = boot_time();
+            let refused = match self.create().await {
+                Ok(id) => {
+                    self.set_id(id);
+                    return Ok(asked_at);
+                }
+                Err(refused @ EngineError::Refused { status: 409, .. }) => refused,
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(held) = look(&self.engine, &self.target).await? {
+                return Err(LeaseError::Held(Box::new(held)));
+            }
+            if boot_time().saturating_sub(begun) > UNSEEN_LIMIT_MS {
+                return Err(refused.into());
+            }
+            tokio::time::sleep(UNSEEN_PAUSE).await;
+        }
+    }
+
     /// Makes its container, which is to have its name.
     async fn create(&self) -> Result<String, EngineError> {
         let name = lease_name(&self.target);

@@ -159,13 +159,11 @@ fn aftermath(document: &Value, outcome: &str) -> Option<String> {
 fn remedy(document: &Value, outcome: &str) -> Option<String> {
     let name = name(document);
     let retryable = document.pointer("/error/retryable").and_then(Value::as_bool) == Some(true);
-    let logs = || {
-        let operation = word(document, "operation").map_or_else(String::new, |id| format!(" {id}"));
-        format!("switchback logs {name}{operation}")
-    };
+    // What did not come to an operation has logged nothing.
+    let logs = word(document, "operation").map(|id| format!("switchback logs {name} {id}"));
     match outcome {
         "failed" if retryable => Some(format!("switchback {} {name}", action(document))),
-        "failed" | "rolled_back" => Some(logs()),
+        "failed" | "rolled_back" => Some(logs.unwrap_or(format!("switchback plan {name}"))),
         "refused" => Some(format!("switchback plan {name}")),
         "stuck" => Some(format!("switchback recover {name}")),
         "interrupted" => Some(format!("switchback status {name}")),

@@ -9,6 +9,7 @@ mod migrating;
 mod opening;
 mod operations;
 mod places;
+mod power_cut;
 mod quarantine;
 mod releases;
 mod scale;

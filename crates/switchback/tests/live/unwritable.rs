@@ -1,0 +1,218 @@
+//! The journal takes no more records, from any record on: the update goes back, and once the disk
+//! takes records again, what was left open is brought to its end.
+//!
+//! Some of the places are tried; with `SWITCHBACK_SWEEP=full` in the environment, each one.
+
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use rustix::process::Signal;
+use switchback_testkit::{Disk, disk::Trouble};
+
+use crate::common::{
+    World,
+    disk::SmallDisk,
+    process::{Output, Running},
+    proxy::{Moment, Proxy},
+};
+
+const ROWS: usize = 3;
+
+/// Of two cores; these tests wait more than they work.
+const WORKERS: usize = 3;
+
+/// More syncs than an update makes, so that a sweep ends.
+const SYNCS_MAX: usize = 200;
+
+/// A service at 1.0.0 with rows, which decides fast.
+fn serving(name: &str) -> World {
+    let world = World::new(name);
+    world.setting("data.policy = \"snapshot\"");
+    world.gate(
+        "interval = \"50ms\"\ntimeout = \"1s\"\nhealthy_streak = 2\nmin_healthy_time = \"300ms\"\n\
+         healthy_deadline = \"10s\"",
+    );
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.write_rows(ROWS);
+    world.publish("2.0.0", &[]);
+    world
+}
+
+/// Puts a copy of the world's store on another disk; the program has closed it.
+fn move_store(world: &World, to: &Path) {
+    let _known = world.run(&["status", "web"]).exits(0);
+    let copy = to.join("switchback.db");
+    fs::copy(world.state("state").join("switchback.db"), &copy).expect("the store is copied");
+    fs::File::open(copy).and_then(|it| it.sync_all()).expect("it is on the disk");
+}
+
+fn run(world: &World, state: &Path, engine: &str, arguments: &[&str]) -> Running {
+    let mut command = world.command("state", engine, arguments);
+    command.env("SWITCHBACK_STATE", state);
+    Running::spawn(command)
+}
+
+/// One world with a disk that can fail.
+struct Place {
+    world: World,
+    disk: Disk,
+}
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let world = serving(name);
+        let disk = Disk::mount("switchback.db-shm").expect("FUSE and the right to mount (be root)");
+        move_store(&world, disk.path());
+        Self { world, disk }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let engine = self.world.lab.engine_url();
+        run(&self.world, self.disk.path(), engine, &[arguments, &["-o", "json"]].concat()).wait()
+    }
+
+    /// What the history says, the newest last.
+    fn history(&self) -> Vec<(String, String)> {
+        let document = self.run(&["history"]).exits(0).json();
+        let operations = document["operations"].as_array().cloned().unwrap_or_default();
+        let word = |it: &serde_json::Value| it.as_str().unwrap_or("open").to_owned();
+        operations.iter().rev().map(|it| (word(&it["action"]), word(&it["outcome"]))).collect()
+    }
+}
+
+/// Updates with a journal that takes so many syncs. False if it needed no more.
+fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
+    let (world, old) = (&place.world, place.world.id());
+    let (before, synced) = (place.history().len(), place.disk.syncs());
+    place.disk.fails_after(Some((takes, trouble)));
+    let update = place.run(&["update", "web", "-y"]);
+    let has_struck = place.disk.syncs() - synced >= takes;
+    let told = update.code.unwrap_or(-1);
+    assert!([0, 1, 4].contains(&told), "{update}");
+    let serves = if told == 0 { "2.0.0" } else { "1.0.0" };
+    // It has to be so at once, before anybody has recovered anything.
+    world.until("it serves", || world.serving() == serves);
+    assert_eq!(world.id() == old, told != 0, "{update}");
+
+    place.disk.fails_after(None);
+    let recovered = place.run(&["recover", "-y"]).exits(0);
+    assert_eq!(world.serving(), serves, "{update}\n{recovered}");
+    assert_eq!(world.rows(), ROWS as u64, "{update}\n{recovered}");
+    let lines = place.history()[before..].to_vec();
+    let expected: &[&str] = match told {
+        0 => &["committed"],
+        // Its end could not be written: whoever recovers it knows only that it was interrupted.
+        4 => &["rolled_back", "interrupted"],
+        // What was full before it began has no line; what had begun was taken back.
+        _ => &["failed", "interrupted"],
+    };
+    let is_said = lines.iter().all(|it| expected.contains(&it.1.as_str()));
+    assert!(is_said && lines.len() <= 1, "{lines:?}\n{update}\n{recovered}");
+    assert!(told == 1 || lines.len() == 1, "{lines:?}\n{update}\n{recovered}");
+    let parked = usize::from(told == 0);
+    assert_eq!(world.temporary_containers().len(), parked, "{update}\n{recovered}");
+    has_struck
+}
+
+/// Tries every `step`-th place, as many at a time as there are workers.
+fn sweep(name: &str, trouble: Trouble, (first, step): (usize, usize)) {
+    let is_full = std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full");
+    let (first, step) = if is_full { (0, 1) } else { (first, step) };
+    let (next, end, tried) =
+        (AtomicUsize::new(first), AtomicUsize::new(SYNCS_MAX), Mutex::default());
+    let work = || {
+        let mut place = None;
+        loop {
+            let takes = next.fetch_add(step, Ordering::SeqCst);
+            if takes >= end.load(Ordering::SeqCst) {
+                return;
+            }
+            let at = place.get_or_insert_with(|| Place::new(name));
+            if !one(at, takes, trouble) {
+                end.fetch_min(takes, Ordering::SeqCst);
+            }
+            let tried: &Mutex<Vec<usize>> = &tried;
+            tried.lock().expect("no panic here").push(takes);
+            if at.world.serving() == "2.0.0" {
+                place = None;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(work);
+        }
+    });
+    let tried = tried.into_inner().expect("no panic here");
+    assert!(tried.len() >= 5, "only {tried:?} were tried");
+    assert!(end.load(Ordering::SeqCst) < SYNCS_MAX, "an update makes fewer syncs");
+}
+
+#[test]
+fn a_journal_on_a_full_disk_from_any_record_on_leaves_one_version_serving() {
+    sweep("unwritfull", Trouble::Full, (2, 5));
+}
+
+#[test]
+fn a_journal_on_an_ill_disk_from_any_record_on_leaves_one_version_serving() {
+    sweep("unwritill", Trouble::Ill, (4, 5));
+}
+
+/// What was set aside when the operation began is enough for its records.
+#[test]
+fn a_disk_that_fills_up_during_the_switch_stops_nothing() {
+    let world = serving("reserve");
+    let disk = SmallDisk::new(8_192);
+    move_store(&world, disk.path());
+    let socket = world.folder.path().join("engine.sock");
+    let never = (0, Moment::HeldBack, Signal::TERM);
+    let proxy = Proxy::start(&socket, world.lab.engine_url(), never);
+    let update = run(&world, disk.path(), &proxy.url, &["update", "web", "-y", "-o", "json"]);
+    proxy.watch(update.pid());
+    let creates = |line: &String| line.contains("create?name=") && line.contains("-new");
+    world.until("it stages", || proxy.requests().iter().any(creates));
+    assert!(disk.path().join("reserve").exists(), "space was set aside");
+    let filler = disk.fill();
+    let update = update.wait().exits(0).has("/outcome", "committed");
+    assert!(!update.json()["warnings"].to_string().contains("history"), "{update}");
+    assert!(!disk.path().join("reserve").exists(), "and was used");
+    fs::remove_file(filler).expect("the disk has room again");
+    let history = run(&world, disk.path(), world.lab.engine_url(), &["history"]).wait().exits(0);
+    history.says("committed");
+    assert_eq!(world.serving(), "2.0.0");
+    assert_eq!(world.rows(), ROWS as u64);
+}
+
+/// The failed version has left no room beside the data that comes back.
+#[test]
+fn a_version_that_filled_its_disk_goes_back_with_the_data() {
+    let world = World::new("datafull");
+    world.setting("data.policy = \"snapshot\"");
+    let data = SmallDisk::new(4_096);
+    world.publish("1.0.0", &[]);
+    world.made.containers.borrow_mut().push(world.name.clone());
+    let mount = format!("{}:/data", data.path().display());
+    let publish = format!("127.0.0.1:{}:8080", world.port);
+    let image = world.image("latest");
+    let name = &world.name;
+    let create = ["run", "-d", "--quiet", "--pull", "always", "--name", name, "-p", &publish];
+    world.docker(&[&create[..], &["-v", &mount, "--restart", "unless-stopped", &image]].concat());
+    world.until("the service answers", || world.status("/") == 200);
+    world.write_rows(ROWS);
+    world.publish("3.0.0", &[]);
+    let update = world.start(&["update", "web", "-y", "-o", "json"]);
+    world.until("the failing version runs", || world.serving() == "3.0.0");
+    let filler = data.fill();
+    let update = update.wait().exits(4).has("/outcome", "rolled_back");
+    assert_eq!(world.serving(), "1.0.0", "{update}");
+    assert_eq!(world.rows(), ROWS as u64);
+    assert!(!filler.exists(), "what the failed version wrote is set aside");
+    world.write_rows(1);
+}
