@@ -73,9 +73,10 @@ fn an_update_first_undoes_what_another_store_has_left() {
     world.write_rows(ROWS);
     world.publish("2.0.0", &[]);
 
+    // While the old version serves: a service that is down for a minute may lose its port here.
     let socket = world.folder.path().join("engine.sock");
     let act = (Moment::LetThrough, Act::Signal(Signal::KILL));
-    let proxy = Proxy::at(&socket, world.lab.engine_url(), act, |it| it.line.contains("/stop?t="));
+    let proxy = Proxy::at(&socket, world.lab.engine_url(), act, |it| it.line.ends_with("-new"));
     let running = Running::spawn(world.command("state", &proxy.url, &["update", "web", "-y"]));
     proxy.watch(running.pid());
     let killed = running.wait();
