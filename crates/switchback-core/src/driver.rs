@@ -16,8 +16,9 @@ pub trait Driver: Target {
     fn apply(&self, change: &Self::Change) -> impl Answer<Self::Receipt>;
 
     /// The barrier: returns once the effect of `change` has happened or can no longer happen.
-    /// Waits for `patience`, then uses force, because giving up on a call does not stop its effect.
-    fn settle(&self, change: &Self::Change, patience: Millis) -> impl Answer<()>;
+    /// Waits for `patience`, then uses force if it may, because giving up on a call does not stop its
+    /// effect.
+    fn settle(&self, change: &Self::Change, patience: Millis, force: Force) -> impl Answer<()>;
 
     /// Makes `before` hold again. If it does already, by whomever, there is nothing to do.
     fn undo(
@@ -33,6 +34,16 @@ pub trait Driver: Target {
     /// What stood there before `change`, as far as the plan alone tells. Used when another
     /// controller's transaction is taken back and only its plan and phase are known.
     fn presumed(change: &Self::Change) -> Before;
+}
+
+/// What a barrier may do once its patience is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// Bring the effect about: it was asked for, so it may come at any time.
+    Allowed,
+    /// Nothing: perhaps it was never asked for, and what stands there is right. Whoever may have
+    /// asked can do so no more, and what he asked for has had its time.
+    Forbidden,
 }
 
 /// What stood there before a change. What was `Present` is neither made again nor ever undone.

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 pub use self::report::Reporter;
 use crate::{
-    Before, Cause, Clock, Driver, Fenced, HealthGate, Journal, JournalError, Lease, Millis, Next,
-    Outcome, Part, Plan, Record, Sample, Seen, State, Step, Target, TargetError, Verdict,
+    Before, Cause, Clock, Driver, Fenced, Force, HealthGate, Journal, JournalError, Lease, Millis,
+    Next, Outcome, Part, Plan, Record, Sample, Seen, State, Step, Target, TargetError, Verdict,
     decide::{setback, unwritten},
     event::EventKind,
     gate::Judged,
@@ -119,7 +119,8 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
             let Some(step) = state.plan().step(id) else { continue };
             let (before, at) = (D::presumed(&step.change), self.clock.now());
             let settles_by = at + step.limit;
-            let started = Record::StepStarted { step: id, before, at, settles_by };
+            let presumed = true;
+            let started = Record::StepStarted { step: id, before, at, settles_by, presumed };
             self.journal.append(&started).await?;
             state.record(&started)?;
         }
@@ -156,6 +157,7 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         loop {
             if lost.is_none() {
                 lost = self.journal.append(&fact).await.err();
+                self.still_ours(lost.is_some()).await?;
             }
             match &lost {
                 None => self.report(&state, &fact),
@@ -176,8 +178,15 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
                 Next::Undo(job) => self.undo(&state, job).await?,
                 Next::Ask(job) => self.ask(job).await?,
             };
+            self.still_ours(turn.is_err()).await?;
             fact = turn.unwrap_or_else(|failure| setback(&state, failure));
         }
+    }
+
+    /// What fails because the lease went to somebody else says nothing about the target, and what
+    /// is to be made of it is theirs.
+    async fn still_ours(&self, has_failed: bool) -> Result<(), Fenced> {
+        if has_failed { self.lease.hold(LEASE_HORIZON).await } else { Ok(()) }
     }
 
     /// A commit is a claim about the target, which is ours to make only while it is ours to change.
@@ -212,7 +221,8 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
             Err(failure) => return Ok(Err(failure)),
         };
         let at = self.clock.now();
-        Ok(Ok(Record::StepStarted { step: step.id, before, at, settles_by: at + step.limit }))
+        let (settles_by, presumed) = (at + step.limit, false);
+        Ok(Ok(Record::StepStarted { step: step.id, before, at, settles_by, presumed }))
     }
 
     async fn apply(
@@ -294,10 +304,15 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
 
     async fn settle(&self, (step, entry): JobOf<'_, D>) -> Result<(), Cause> {
         // A clock that was wrong when the step began never makes us wait longer than its limit.
-        let patience = entry.settles_by.saturating_sub(self.clock.now()).min(step.limit);
+        let mut patience = entry.settles_by.saturating_sub(self.clock.now()).min(step.limit);
+        let force = if entry.presumed { Force::Forbidden } else { Force::Allowed };
+        if force == Force::Forbidden {
+            // In place of force, as long again.
+            patience = patience.saturating_add(step.limit);
+        }
         // Force takes no longer than the effect itself may.
         let after = patience.saturating_add(step.limit);
-        let settled = self.within(after, self.driver.settle(&step.change, patience)).await;
+        let settled = self.within(after, self.driver.settle(&step.change, patience, force)).await;
         let late = Err(TargetError::TimedOut { after });
         settled.unwrap_or(late).map_err(|it| failed(step, it))
     }

@@ -21,7 +21,7 @@ pub mod target;
 
 pub use clock::Clock;
 pub use decide::{Next, next};
-pub use driver::{Before, Driver};
+pub use driver::{Before, Driver, Force};
 pub use engine::{Engine, Interrupt, Reporter};
 pub use error::{Fenced, JournalError, PlanError, TargetError};
 pub use gate::{

@@ -31,6 +31,10 @@ pub enum Record<C, R> {
         at: Millis,
         /// When the effect will have happened, if its caller dies now.
         settles_by: Millis,
+        /// Whether nobody knows that it was started: written by who takes back another's transaction,
+        /// of whose records he has not seen all.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        presumed: bool,
     },
     /// A step has acted. Without a receipt, the change was found made.
     StepApplied {

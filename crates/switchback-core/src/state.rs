@@ -43,6 +43,8 @@ pub struct Entry<R> {
     pub before: Before,
     /// When its effect will have happened, in milliseconds since the epoch.
     pub settles_by: Millis,
+    /// Whether nobody knows that it was started.
+    pub presumed: bool,
     /// The ids of what it made.
     pub receipt: Option<R>,
     /// How far it is.
@@ -142,11 +144,13 @@ impl<C: Clone, R: Clone> State<C, R> {
         self.phase = self.after(record).ok_or(JournalError::Illegal)?;
         let Some(step) = record.step() else { return Ok(()) };
         let (receipt, progress) = (None, Progress::Started);
-        let new = Entry { before: Before::Absent, settles_by: 0, receipt, progress };
+        let new =
+            Entry { before: Before::Absent, settles_by: 0, presumed: false, receipt, progress };
         let entry = self.steps.entry(step).or_insert(new);
         match record {
-            Record::StepStarted { before, settles_by, .. } => {
+            Record::StepStarted { before, settles_by, presumed, .. } => {
                 (entry.before, entry.settles_by) = (before.clone(), *settles_by);
+                entry.presumed = *presumed;
             }
             Record::StepApplied { receipt, .. } => {
                 (entry.receipt, entry.progress) = (receipt.clone(), Progress::Applied);

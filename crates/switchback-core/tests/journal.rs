@@ -100,8 +100,14 @@ fn records() -> impl Strategy<Value = Fact> {
             format,
             holder
         }),
-        (step(), befores(), any::<u64>(), any::<u64>()).prop_map(
-            |(step, before, at, settles_by)| Record::StepStarted { step, before, at, settles_by }
+        (step(), befores(), any::<u64>(), any::<u64>(), any::<bool>()).prop_map(
+            |(step, before, at, settles_by, presumed)| Record::StepStarted {
+                step,
+                before,
+                at,
+                settles_by,
+                presumed
+            }
         ),
         (step(), option::of(".{0,12}"))
             .prop_map(|(step, receipt)| Record::StepApplied { step, receipt }),
@@ -126,7 +132,7 @@ fn read(value: &Value) -> Result<Fact, serde_json::Error> {
 /// The fields of a record, without its tag and those that may be missing.
 fn needed(value: &Value) -> Vec<String> {
     let fields = value.as_object().expect("a record is an object").keys();
-    fields.filter(|it| !["record", "receipt"].contains(&it.as_str())).cloned().collect()
+    fields.filter(|it| !["record", "receipt", "presumed"].contains(&it.as_str())).cloned().collect()
 }
 
 proptest! {
@@ -173,7 +179,13 @@ fn the_words_on_disk_stay_as_they_are() {
     let error = TargetError::failed("pull_failed", "pull web", "no such host");
     let all: [(Fact, Value); 11] = [
         (
-            Record::StepStarted { step, before: Before::Image("a".into()), at: 1, settles_by: 2 },
+            Record::StepStarted {
+                step,
+                before: Before::Image("a".into()),
+                at: 1,
+                settles_by: 2,
+                presumed: false,
+            },
             json!({"record": "step_started", "step": 3, "before": {"image": "a"}, "at": 1,
                    "settles_by": 2}),
         ),

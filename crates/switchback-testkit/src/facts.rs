@@ -9,7 +9,7 @@ use std::{
 };
 
 use switchback_core::{
-    Baseline, Before, Driver, Expectation, GatePolicy, HealthGate, Millis, Plan, PlanError,
+    Baseline, Before, Driver, Expectation, Force, GatePolicy, HealthGate, Millis, Plan, PlanError,
     ProbeSeen, Seen, Step, StepId, Target, TargetError,
 };
 
@@ -149,7 +149,7 @@ impl Driver for Facts {
         Ok(format!("id of {change}"))
     }
 
-    fn settle(&self, _: &String, _: Millis) -> impl switchback_core::Answer<()> {
+    fn settle(&self, _: &String, _: Millis, _: Force) -> impl switchback_core::Answer<()> {
         done(())
     }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use switchback_core::{JournalError, PlanError, TargetError, engine::RecoverError};
 use switchback_targets::{
     engine_api::{EngineError, LocationError},
+    keeper::lease::Held,
     registry::{ReferenceError, RegistryError},
 };
 
@@ -174,7 +175,8 @@ impl From<PlanError> for CommandError {
 impl From<RecoverError> for CommandError {
     fn from(error: RecoverError) -> Self {
         match error {
-            RecoverError::Fenced(fenced) => Self::new("locked", fenced.to_string()),
+            RecoverError::Fenced(fenced) => Self::new("locked", fenced.to_string())
+                .hint("switchback status   (whoever has the lease has the last word)"),
             RecoverError::Journal(error) => error.into(),
         }
     }
@@ -220,26 +222,30 @@ impl From<LoadError> for CommandError {
     }
 }
 
-impl From<switchback_targets::keeper::lease::LeaseError> for CommandError {
-    fn from(error: switchback_targets::keeper::lease::LeaseError) -> Self {
-        use switchback_targets::keeper::lease::LeaseError;
-        match error {
-            LeaseError::Engine(error) => error.into(),
-            LeaseError::Held(held) => locked(&held.holder),
-        }
-    }
-}
-
 /// Somebody else is at work on the target.
-pub fn locked(holder: &switchback_core::lease::Holder) -> CommandError {
+pub fn locked(held: &Held, deployment: &str, now: u64) -> CommandError {
+    let holder = &held.holder;
     let since = i64::try_from(holder.since).unwrap_or_default();
     let since = jiff::Timestamp::from_millisecond(since).unwrap_or_default();
-    let message = format!("another operation is at work on it, since {since}: {holder}");
-    CommandError::new("locked", message)
-        .hint("wait for it: --lock-timeout 5m   (if that process is gone: switchback recover)")
-        .fact(
-            "locked_by",
-            json!({ "user": holder.user, "host": holder.host, "pid": holder.pid,
-                "operation": holder.operation, "since": since.to_string() }),
+    let (message, hint) = if held.seems_expired(now) {
+        let seconds = now.saturating_sub(held.last_sign()) / 1000;
+        (
+            format!(
+                "an operation was begun on it at {since} by {holder}, whose lease seems to have expired: its last sign of life was {seconds} s ago"
+            ),
+            format!("switchback recover {deployment}"),
         )
+    } else {
+        (
+            format!("another operation is at work on it, since {since}: {holder}"),
+            format!(
+                "wait for it: --lock-timeout 5m   (if that process is gone: switchback recover {deployment})"
+            ),
+        )
+    };
+    CommandError::new("locked", message).hint(hint).fact(
+        "locked_by",
+        json!({ "user": holder.user, "host": holder.host, "pid": holder.pid,
+                "operation": holder.operation, "since": since.to_string() }),
+    )
 }

@@ -60,14 +60,19 @@ impl ShortLooks {
 impl HealthGate for ContainerGate {
     async fn probe(&self) -> Seen {
         match self.engine.container(&self.name).await {
-            Ok(Some(inspect)) => self.look(&inspect).await,
-            Ok(None) => Seen { blind: Some(Blind::Gone), ..Seen::default() },
+            Ok(Some(inspect)) if !is_leaving(&inspect) => self.look(&inspect).await,
+            Ok(_) => Seen { blind: Some(Blind::Gone), ..Seen::default() },
             Err(error) => {
                 let why = error.to_string();
                 Seen { blind: Some(Blind::Unreachable { why }), ..Seen::default() }
             }
         }
     }
+}
+
+/// Whether somebody is removing it. That its process has ended then is not its own doing.
+fn is_leaving(inspect: &Value) -> bool {
+    matches!(inspect["State"]["Status"].as_str(), Some("removing" | "dead"))
 }
 
 /// What the engine says of a container's process.

@@ -99,6 +99,7 @@ impl EngineClient {
             tar.append_data(&mut header, &file.name, &file.content[..]).map_err(broken)?;
         }
         let bytes = tar.into_inner().map_err(broken)?;
+        self.pass().await?;
         let options = UploadToContainerOptionsBuilder::default().path(folder).build();
         let body = bollard::body_full(bytes.into());
         Ok(self.docker.upload_to_container(container, Some(options), body).await?)

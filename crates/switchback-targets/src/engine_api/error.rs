@@ -1,6 +1,6 @@
 //! What an engine answers in place of a result.
 
-use switchback_core::TargetError;
+use switchback_core::{Fenced, TargetError};
 
 /// What an engine answers in place of a result.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,15 @@ pub enum EngineError {
         /// The beginning of what came.
         got: String,
     },
+    /// A person's own container has a name that we need.
+    #[error("a container named {name} is there, and is not Switchback's")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// It was not asked, because the right to change the target went to somebody else.
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
 }
 
 impl EngineError {
@@ -69,7 +78,8 @@ impl EngineError {
                 "engine_unreachable"
             }
             Self::Denied { .. } => "not_permitted",
-            Self::TooOld { .. } => "preflight_failed",
+            Self::TooOld { .. } | Self::NameTaken { .. } => "preflight_failed",
+            Self::Fenced(_) => "locked",
             Self::Refused { message, .. } if message.contains("no space left on device") => {
                 "no_space"
             }
@@ -95,9 +105,11 @@ impl EngineError {
                 ))
             }
             Self::TooOld { .. } => Some("docker version".to_owned()),
+            Self::NameTaken { name } => Some(format!("docker rename {name} another-name")),
             Self::Broken { .. }
             | Self::Refused { .. }
             | Self::TimedOut { .. }
+            | Self::Fenced(_)
             | Self::Nonsense { .. } => None,
         }
     }
@@ -113,8 +125,10 @@ impl EngineError {
             Self::Unreachable { reason, .. } | Self::Broken { reason } => reason.clone(),
             Self::Denied { .. }
             | Self::TooOld { .. }
+            | Self::NameTaken { .. }
             | Self::Refused { .. }
             | Self::TimedOut { .. }
+            | Self::Fenced(_)
             | Self::Nonsense { .. } => self.to_string(),
         }
     }

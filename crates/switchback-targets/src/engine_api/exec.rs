@@ -62,7 +62,9 @@ impl EngineClient {
             cmd: Some(argv.to_vec()),
             ..ExecConfig::default()
         };
+        self.pass().await?;
         let id = self.docker.create_exec(container, config).await?.id;
+        self.pass().await?;
         let started = self.docker.start_exec(&id, None).await?;
         let StartExecResults::Attached { mut output, input: mut writer } = started else {
             return Err(EngineError::Nonsense { what: "exec", got: "a detached start".to_owned() });

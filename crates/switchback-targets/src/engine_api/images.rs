@@ -42,6 +42,7 @@ impl EngineClient {
         login: Option<DockerCredentials>,
         mut on_progress: impl FnMut(PullProgress) + Send,
     ) -> Result<(), EngineError> {
+        self.pass().await?;
         let options = CreateImageOptionsBuilder::default().from_image(reference).build();
         let mut stream = self.docker.create_image(Some(options), None, login);
         while let Some(line) = stream.next().await {
@@ -77,6 +78,7 @@ impl EngineClient {
 
     /// Points `repository:tag` at an image.
     pub async fn tag(&self, image: &str, repository: &str, tag: &str) -> Result<(), EngineError> {
+        self.pass().await?;
         let options = TagImageOptionsBuilder::default().repo(repository).tag(tag).build();
         Ok(self.docker.tag_image(&encode(image), Some(options)).await?)
     }

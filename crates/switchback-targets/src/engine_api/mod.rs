@@ -9,16 +9,18 @@ mod archive;
 mod documents;
 mod error;
 mod exec;
+mod guard;
 mod images;
 mod location;
 mod logs;
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 pub use archive::ArchivedFile;
 use bollard::{ClientVersion, Docker};
 pub use error::EngineError;
 pub use exec::{ExecOutput, Input};
+pub use guard::Guard;
 pub use images::{ImportedImage, PullProgress};
 pub use location::{EngineLocation, LocationError, locate};
 use serde_json::Value;
@@ -53,6 +55,7 @@ pub struct EngineClient {
     documents: Documents,
     location: EngineLocation,
     facts: EngineFacts,
+    guard: Option<Arc<dyn Guard>>,
 }
 
 /// What an engine says of itself.
@@ -110,6 +113,7 @@ impl EngineClient {
             documents,
             location: location.clone(),
             facts: facts(&version, &info, api),
+            guard: None,
         })
     }
 
@@ -141,11 +145,13 @@ impl EngineClient {
     /// A request that changes something. It waits as long as the effect takes: the caller's step
     /// has the limit.
     pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, EngineError> {
+        self.pass().await?;
         self.documents.send("POST", path, body).await
     }
 
     /// Removes something. True if it was there.
     pub async fn delete(&self, path: &str) -> Result<bool, EngineError> {
+        self.pass().await?;
         match self.documents.send("DELETE", path, None).await {
             Ok(_) => Ok(true),
             Err(EngineError::Refused { status: 404, .. }) => Ok(false),

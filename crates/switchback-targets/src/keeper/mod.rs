@@ -7,9 +7,11 @@
 
 pub mod image;
 pub mod lease;
+mod place;
 pub mod programs;
 
 pub use image::ARCHITECTURE;
+pub use place::Keeper;
 use serde_json::{Value, json};
 
 use crate::engine_api::{EngineClient, EngineError, ImportedImage, encode};
@@ -78,7 +80,7 @@ pub async fn is_idle(engine: &EngineClient) -> Result<bool, programs::KeeperErro
     }
     for folder in ["targets", "snapshots"] {
         let path = format!("{}/{folder}", image::STORE_PATH);
-        if !programs::list(engine, ANCHOR, &path).await?.is_empty() {
+        if !programs::list(engine, &Keeper::Anchor, &path).await?.is_empty() {
             return Ok(false);
         }
     }
@@ -102,8 +104,7 @@ fn refuse_strangers(found: &Value) -> Result<(), EngineError> {
         return Ok(());
     }
     let name = found["Name"].as_str().unwrap_or_default().trim_start_matches('/').to_owned();
-    let message = format!("a container named {name} is there and is not Switchback's: rename it");
-    Err(EngineError::Refused { status: 409, message })
+    Err(EngineError::NameTaken { name })
 }
 
 /// The request that makes one of our containers.
@@ -179,7 +180,8 @@ pub async fn read_all_records(
 
 /// Whether anything is managed on the engine. Brings the anchor back where only our volume is left.
 async fn is_used(engine: &EngineClient) -> Result<bool, EngineError> {
-    if engine.container(ANCHOR).await?.is_some() {
+    if let Some(found) = engine.container(ANCHOR).await? {
+        refuse_strangers(&found)?;
         return Ok(true);
     }
     if engine.find(&format!("/volumes/{}", encode(VOLUME))).await?.is_none() {
@@ -218,4 +220,25 @@ async fn manifest(
 ) -> Result<Option<Vec<u8>>, EngineError> {
     let path = format!("{}/manifest.json", snapshot_folder(target, operation));
     Ok(engine.read_file(ANCHOR, &path).await?.map(|it| it.content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_persons_own_container_with_one_of_our_names_is_refused_by_that_name() {
+        let found =
+            |labels: Value| json!({"Name": "/switchback-anchor", "Config": {"Labels": labels}});
+        assert!(refuse_strangers(&found(json!({ROLE_LABEL: "anchor"}))).is_ok());
+        for labels in [json!({}), Value::Null, json!({"app": "web"})] {
+            let refused = refuse_strangers(&found(labels)).unwrap_err();
+            assert_eq!(refused.code(), "preflight_failed");
+            assert!(refused.to_string().contains("switchback-anchor"), "{refused}");
+            assert_eq!(
+                refused.hint().as_deref(),
+                Some("docker rename switchback-anchor another-name")
+            );
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
-use super::image::PROGRAM_PATH;
+use super::{Keeper, image::PROGRAM_PATH};
 use crate::{
     container::change::{DataMount, DataSet},
     engine_api::{EngineClient, EngineError, ExecOutput, Input},
@@ -12,6 +12,10 @@ use crate::{
 
 /// For what takes a moment: a record of some kilobytes, a folder.
 const SHORT: Duration = Duration::from_secs(60);
+
+/// From here on an exit code is not the program's own: it could not be started (126), or a signal has
+/// ended it (137).
+const NOT_ITS_OWN: i64 = 126;
 
 /// For what takes a look at each of millions of files: what data takes, and removing it. A disk with
 /// nothing in its cache looks at some thousands a second.
@@ -62,30 +66,30 @@ pub struct Usage {
 /// program on the other side sees the end of its input, and must not take a part for the whole.
 pub async fn put(
     engine: &EngineClient,
-    keeper: &str,
+    keeper: &Keeper,
     path: &str,
     bytes: Vec<u8>,
 ) -> Result<(), KeeperError> {
     let argv = words(&["put", path, &bytes.len().to_string()]);
-    let run = engine.exec(keeper, &argv, Input::Bytes(bytes.into()), |_| {});
+    let run = quietly(engine, keeper, &argv, Input::Bytes(bytes.into()));
     finished(within(SHORT, format!("writing {path}"), run).await?).map(drop)
 }
 
 /// Removes a file or folder below our volume.
-pub async fn remove(engine: &EngineClient, keeper: &str, path: &str) -> Result<(), KeeperError> {
+pub async fn remove(engine: &EngineClient, keeper: &Keeper, path: &str) -> Result<(), KeeperError> {
     let argv = words(&["remove", path]);
-    let run = engine.exec(keeper, &argv, Input::Nothing, |_| {});
+    let run = quietly(engine, keeper, &argv, Input::Nothing);
     finished(within(LONG, format!("removing {path}"), run).await?).map(drop)
 }
 
 /// The names in a folder below our volume; none where there is no such folder.
 pub async fn list(
     engine: &EngineClient,
-    keeper: &str,
+    keeper: &Keeper,
     path: &str,
 ) -> Result<Vec<String>, KeeperError> {
     let argv = words(&["list", path]);
-    let run = engine.exec(keeper, &argv, Input::Nothing, |_| {});
+    let run = quietly(engine, keeper, &argv, Input::Nothing);
     match finished(within(SHORT, format!("listing {path}"), run).await?) {
         Ok(lines) => Ok(lines.lines().filter_map(name_in).collect()),
         Err(KeeperError::Failed { what, .. }) if what.contains("No such file") => Ok(Vec::new()),
@@ -101,7 +105,7 @@ fn name_in(line: &str) -> Option<String> {
 /// Copies data to a snapshot.
 pub async fn snapshot(
     engine: &EngineClient,
-    keeper: &str,
+    keeper: &Keeper,
     folder: &str,
     data: &DataSet,
     at: &str,
@@ -115,7 +119,7 @@ pub async fn snapshot(
 /// Makes data what it was at a snapshot. What stands there is first copied aside.
 pub async fn restore(
     engine: &EngineClient,
-    keeper: &str,
+    keeper: &Keeper,
     (folder, aside): (&str, &str),
     data: &DataSet,
     at: &str,
@@ -129,12 +133,12 @@ pub async fn restore(
 /// What data takes, and what is free.
 pub async fn usage(
     engine: &EngineClient,
-    keeper: &str,
+    keeper: &Keeper,
     data: &DataSet,
 ) -> Result<Usage, KeeperError> {
     let mut argv = words(&["usage"]);
     argv.extend(mounts(data));
-    let run = engine.exec(keeper, &argv, Input::Nothing, |_| {});
+    let run = quietly(engine, keeper, &argv, Input::Nothing);
     let output = within(LONG, "measuring what the data takes".to_owned(), run).await?;
     let mut usage = Usage { bytes: BTreeMap::new(), free_bytes: None };
     for line in finished(output)?.lines() {
@@ -161,17 +165,49 @@ async fn within(
 /// A copy ends with the limit of its step, after which the barrier ends it.
 async fn copy(
     engine: &EngineClient,
-    keeper: &str,
+    keeper: &Keeper,
     argv: &[String],
     on_progress: OnProgress<'_>,
 ) -> Result<(), KeeperError> {
-    let on_line = |line: &str| {
+    let mut on_line = |line: &str| {
         let Ok(line) = serde_json::from_str::<Value>(line) else { return };
         if let (Some(item), Some(done)) = (line["item"].as_str(), line["done"].as_u64()) {
             on_progress(&readable(item), done, line["total"].as_u64());
         }
     };
-    finished(engine.exec(keeper, argv, Input::Nothing, on_line).await?).map(drop)
+    finished(run(engine, keeper, argv, Input::Nothing, &mut on_line).await?).map(drop)
+}
+
+/// Runs a program whose lines nobody waits for.
+async fn quietly(
+    engine: &EngineClient,
+    keeper: &Keeper,
+    argv: &[String],
+    input: Input,
+) -> Result<ExecOutput, EngineError> {
+    run(engine, keeper, argv, input, &mut |_| {}).await
+}
+
+/// Runs a program to its end. If its container is removed from under it, it is run again in the one
+/// that takes its place: every program may be repeated, and none goes on in a container that is gone.
+async fn run(
+    engine: &EngineClient,
+    keeper: &Keeper,
+    argv: &[String],
+    input: Input,
+    on_line: &mut (dyn FnMut(&str) + Send),
+) -> Result<ExecOutput, EngineError> {
+    let id = keeper.id();
+    let done = engine.exec(&id, argv, input.clone(), &mut *on_line).await;
+    let was_cut = match &done {
+        Ok(output) => output.code >= NOT_ITS_OWN,
+        Err(EngineError::Fenced(_)) => false,
+        Err(_) => true,
+    };
+    if was_cut && keeper.has_moved_from(&id).await? {
+        return engine.exec(&keeper.id(), argv, input, on_line).await;
+    }
+    done
 }
 
 fn words(arguments: &[&str]) -> Vec<String> {

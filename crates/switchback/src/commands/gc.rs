@@ -129,7 +129,7 @@ async fn cleared(
             let kept = connected.kept().await?;
             connect::refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
             for sized in garbage(around.store, connected, &kept).await? {
-                clear::remove(connected, lease.keeper(), &sized.thing).await?;
+                clear::remove(connected, &lease.keeper(), &sized.thing).await?;
                 removed.push(sized);
             }
             Ok(())

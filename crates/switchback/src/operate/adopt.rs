@@ -12,7 +12,7 @@ use switchback_targets::{
         preflight::owner_refusal,
         specification::{Specification, Surroundings as Around},
     },
-    keeper::{self, programs},
+    keeper::{self, Keeper, programs},
 };
 
 use super::{
@@ -142,7 +142,7 @@ pub(crate) async fn adopt(
     };
     let lease = lease(around, connected, request, &operation, &data_of(&observed.members)).await?;
     let path = format!("{}/state.json", keeper::target_folder(connected.target()));
-    let written = write(connected, &observed, lease.keeper(), &path, &state).await;
+    let written = write(connected, &observed, &lease.keeper(), &path, &state).await;
     lease.release().await?;
     written?;
     known(around, connected)?;
@@ -161,7 +161,7 @@ pub(crate) async fn adopt(
 async fn write(
     connected: &Connected,
     observed: &Observed,
-    keeper: &str,
+    keeper: &Keeper,
     path: &str,
     state: &TargetState,
 ) -> Answer<()> {

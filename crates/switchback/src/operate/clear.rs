@@ -6,7 +6,7 @@ use serde_json::Value;
 use switchback_targets::{
     container::change::{DataMount, DataSet},
     engine_api::{EngineClient, EngineError},
-    keeper::{self, programs},
+    keeper::{self, Keeper, programs},
 };
 
 use super::{
@@ -36,7 +36,7 @@ pub(crate) async fn look(connected: &Connected) -> Answer<Around> {
     let names = names.flat_map(|it| it["RepoTags"].as_array().into_iter().flatten());
     let folder = keeper::snapshots_folder(connected.target());
     let folders = match engine.container(keeper::ANCHOR).await? {
-        Some(_) => programs::list(engine, keeper::ANCHOR, &folder).await.map_err(told)?,
+        Some(_) => programs::list(engine, &Keeper::Anchor, &folder).await.map_err(told)?,
         None => Vec::new(),
     };
     Ok(Around {
@@ -71,7 +71,7 @@ pub(crate) async fn measure(connected: &Connected, things: Vec<Thing>) -> Answer
         let mounts = folders.iter().map(mount).collect();
         let data = DataSet { snapshot: String::new(), mounts, exclude: Vec::new() };
         bytes =
-            programs::usage(&connected.engine, keeper::ANCHOR, &data).await.map_err(told)?.bytes;
+            programs::usage(&connected.engine, &Keeper::Anchor, &data).await.map_err(told)?.bytes;
     }
     let sized = |thing: Thing| {
         let bytes = folder_of(&thing).and_then(|it| bytes.get(it).copied());
@@ -89,7 +89,7 @@ fn folder_of(thing: &Thing) -> Option<&String> {
 
 /// Removes one thing; that it is gone already is as good. A container is never forced: one that
 /// runs by now is not what was meant.
-pub(crate) async fn remove(connected: &Connected, keeper: &str, thing: &Thing) -> Answer<()> {
+pub(crate) async fn remove(connected: &Connected, keeper: &Keeper, thing: &Thing) -> Answer<()> {
     let engine = &connected.engine;
     match thing {
         Thing::Container { id, .. } => {

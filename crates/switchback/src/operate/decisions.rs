@@ -17,7 +17,7 @@ use switchback_targets::{
         plan::Planned,
         settings::ContainerSettings,
     },
-    keeper::{self, programs},
+    keeper::{self, Keeper, programs},
     registry::Reference,
 };
 
@@ -196,7 +196,7 @@ fn verdict(ended: &Ended) -> Option<Rejected> {
 pub(crate) async fn judge(
     around: &Surroundings<'_>,
     connected: &Connected,
-    keeper: &str,
+    keeper: &Keeper,
     ended: &Ended,
 ) {
     // The commit has noted its own end; what is stuck has none yet.
@@ -230,7 +230,7 @@ pub(crate) async fn judge(
 async fn keep(
     around: &Surroundings<'_>,
     connected: &Connected,
-    keeper: &str,
+    keeper: &Keeper,
     makes: bool,
     change: impl FnOnce(&mut TargetState),
 ) -> Answer<()> {
@@ -262,7 +262,7 @@ pub(crate) async fn change(
         if wanted != state.decisions {
             let lease = lease(around, connected, request, &id(), &[]).await?;
             let written =
-                keep(around, connected, lease.keeper(), false, |it| change(&mut it.decisions))
+                keep(around, connected, &lease.keeper(), false, |it| change(&mut it.decisions))
                     .await;
             lease.release().await?;
             written?;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use switchback_core::{Outcome, event::EventKind};
+use switchback_targets::keeper::lease;
 
 use super::{
     Answer, Request, Surroundings,
@@ -17,7 +18,12 @@ use super::{
     result::{self, Facts, without_transaction},
     service_url::service_url,
 };
-use crate::{config::Deployment, error::CommandError, exit_code::ExitCode, store::Finish};
+use crate::{
+    config::Deployment,
+    error::{CommandError, locked},
+    exit_code::ExitCode,
+    store::Finish,
+};
 
 /// Whether to go on with a plan, in the words of whoever may decide it. It gets the plan's document.
 pub type Confirm<'a> = &'a mut (dyn FnMut(&Value) -> Answer<()> + Send);
@@ -41,7 +47,11 @@ pub(crate) async fn drive(
     let kept = connected.kept().await?;
     refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
     let kept = settled(around, &connected, request, kept, follow, false).await?;
-    let prepared = Box::pin(prepare(around, &connected, &kept, request, &execute::id())).await?;
+    let prepared = Box::pin(prepare(around, &connected, &kept, request, &execute::id())).await;
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return Err(unless_held(&connected, error).await),
+    };
     let action = request.goal.action();
     if prepared.planned.is_none() {
         let mut document = up_to_date(&connected, &prepared, action);
@@ -82,22 +92,45 @@ pub(crate) async fn settled(
     follow: &dyn Follow,
     waits: bool,
 ) -> Answer<Kept> {
-    let Some(interrupted) = recover::find(around, connected, &kept).await? else { return Ok(kept) };
-    if interrupted.is_stuck() {
-        let name = &connected.name;
-        let message = format!(
-            "operation {} of {name} is stuck, and a person must look before anything else is done",
-            interrupted.operation
-        );
-        return Err(CommandError::new("undo_failed", message).hint(format!(
-            "switchback recover {name}   (goes back; or keep what runs: switchback recover {name} --accept-current)"
-        )));
+    let patience = std::time::Duration::from_millis(request.lock_timeout_ms);
+    let deadline = std::time::Instant::now() + patience;
+    let mut kept = kept;
+    loop {
+        let Some(interrupted) = recover::find(around, connected, &kept).await? else {
+            return Ok(kept);
+        };
+        if interrupted.is_stuck() {
+            return Err(stuck(&connected.name, &interrupted.operation));
+        }
+        let busy = recover::refuse_busy(around, &interrupted, &connected.name);
+        match busy.err().filter(|_| !waits) {
+            None => {
+                Box::pin(finish_first(around, connected, request, interrupted, follow)).await?;
+                return connected.kept().await;
+            }
+            Some(error) if std::time::Instant::now() >= deadline => return Err(error),
+            Some(_) => tokio::time::sleep(std::time::Duration::from_millis(500)).await,
+        }
+        kept = connected.kept().await?;
     }
-    if !waits {
-        recover::refuse_busy(around, &interrupted)?;
+}
+
+/// What no command but `recover` touches.
+fn stuck(name: &str, operation: &str) -> CommandError {
+    let message = format!(
+        "operation {operation} of {name} is stuck, and a person must look before anything else is done"
+    );
+    CommandError::new("undo_failed", message).hint(format!(
+        "switchback recover {name}   (goes back; or keep what runs: switchback recover {name} --accept-current)"
+    ))
+}
+
+/// What an error means while somebody else changes the target under our eyes: that he does.
+async fn unless_held(connected: &Connected, error: CommandError) -> CommandError {
+    match lease::look(&connected.engine, connected.target()).await {
+        Ok(Some(held)) => locked(&held, &connected.name, now()),
+        Ok(None) | Err(_) => error,
     }
-    Box::pin(finish_first(around, connected, request, interrupted, follow)).await?;
-    connected.kept().await
 }
 
 /// What was interrupted comes first, and is said.
@@ -108,9 +141,15 @@ async fn finish_first(
     interrupted: Interrupted,
     follow: &dyn Follow,
 ) -> Answer<()> {
+    let watched = interrupted.held.as_ref().filter(|it| !recover::is_gone(around, it));
+    let once = watched.map(|it| {
+        let seconds = it.term_ms / 1000 + 1;
+        format!(", once the lease of {} has been seen to stand still for {seconds} s", it.holder)
+    });
     let message = format!(
-        "operation {} was interrupted; it is finished or undone first",
-        interrupted.operation
+        "operation {} was interrupted; it is finished or undone first{}",
+        interrupted.operation,
+        once.unwrap_or_default()
     );
     let reporter = super::report::reporter(around, &interrupted.operation, &connected.name);
     reporter.send(now(), EventKind::Warning { code: "interrupted".to_owned(), message });

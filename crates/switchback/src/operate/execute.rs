@@ -2,6 +2,7 @@
 
 use switchback_core::{
     Engine, Outcome, Record,
+    engine::RecoverError,
     event::{EventKind, StepTitle},
 };
 use switchback_targets::{
@@ -74,7 +75,7 @@ pub async fn execute(
     };
     let ended = Box::pin(run(around, connected, request, &again, &lease, started_at)).await;
     if let Ok(ended) = &ended {
-        decisions::judge(around, connected, lease.keeper(), ended).await;
+        decisions::judge(around, connected, &lease.keeper(), ended).await;
     }
     drop(renewing);
     // An error here is one from before the transaction began.
@@ -112,7 +113,7 @@ pub async fn lease(
         match acquire(&connected.engine, connected.target(), holder, data).await {
             Ok(lease) => return Ok(lease),
             Err(LeaseError::Held(held)) if std::time::Instant::now() >= deadline => {
-                return Err(locked(&held.holder));
+                return Err(locked(&held, &connected.name, now()));
             }
             Err(LeaseError::Held(_)) => {
                 tokio::time::sleep(std::time::Duration::from_millis(500)).await;
@@ -156,7 +157,7 @@ async fn room_for_snapshot(
         _ => None,
     });
     let Some(data) = data else { return Ok(()) };
-    let usage = programs::usage(&connected.engine, lease.keeper(), data).await;
+    let usage = programs::usage(&connected.engine, &lease.keeper(), data).await;
     let usage = usage.map_err(|it| CommandError::new(it.code(), it.to_string()))?;
     let needed: u64 = usage.bytes.values().sum::<u64>().saturating_mul(2);
     match usage.free_bytes.filter(|it| *it < needed) {
@@ -201,8 +202,7 @@ async fn run(
     let driver = ContainerDriver::new(setup).with_plan(planned, &prepared.observed, is_cloned);
     let mut gate = prepare::gate(connected);
     gate.short_looks = ShortLooks::after_starts();
-    let place = (&connected.engine, lease.keeper(), connected.target());
-    let mut journal = TwinJournal::new(around.store, operation, Vec::new(), place);
+    let mut journal = TwinJournal::new(around.store, operation, Vec::new(), lease);
     let mut engine = Engine {
         driver: &driver,
         gate: &gate,
@@ -213,7 +213,7 @@ async fn run(
         reporter,
     };
     let outcome = engine.execute(planned.plan.clone(), lease.holder().to_string()).await;
-    let outcome = outcome.map_err(|it| CommandError::new("locked", it.to_string()));
+    let outcome = outcome.map_err(|it| CommandError::from(RecoverError::from(it)));
     let (operation, records) = (operation.clone(), journal.records().to_vec());
     let (evidence, killed) = (driver.take_evidence(), driver.take_killed());
     Ok(Ended { operation, outcome, records, evidence, killed, started_at })
@@ -273,9 +273,9 @@ fn setup(
     reporter: switchback_core::Reporter,
 ) -> DriverSetup {
     DriverSetup {
-        engine: connected.engine.clone(),
+        engine: lease.guarded_engine(),
         target: connected.target().to_owned(),
-        keeper: lease.keeper().to_owned(),
+        keeper: lease.keeper(),
         deployment: connected.name.clone(),
         owner: owner(around),
         login,

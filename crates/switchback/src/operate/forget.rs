@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use switchback_targets::{
     container::document::TargetState,
-    keeper::{self, programs},
+    keeper::{self, Keeper, programs},
 };
 
 use crate::error::CommandError;
@@ -88,7 +88,7 @@ pub(crate) async fn forget(
             let kept = connected.kept().await?;
             refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
             let leaving = survey(around, connected, &kept).await?;
-            remove(connected, lease.keeper(), &leaving, purges).await?;
+            remove(connected, &lease.keeper(), &leaving, purges).await?;
             Ok::<_, CommandError>(leaving)
         }
         .await;
@@ -114,7 +114,7 @@ pub(crate) async fn forget(
 
 async fn remove(
     connected: &Connected,
-    keeper: &str,
+    keeper: &Keeper,
     leaving: &Leaving,
     purges: bool,
 ) -> Answer<()> {

@@ -7,11 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use switchback_core::{Journal, JournalError, Part, Plan, Record, record::FORMAT};
-use switchback_targets::{
-    container::change::Change,
-    engine_api::EngineClient,
-    keeper::{self, programs},
-};
+use switchback_targets::{container::change::Change, keeper::lease::TargetLease};
 
 use super::{Answer, connect::Fact};
 use crate::{error::CommandError, store::Store};
@@ -47,14 +43,7 @@ pub struct TwinJournal<'a> {
     store: &'a Store,
     operation: String,
     records: Vec<Fact>,
-    remote: Option<Remote>,
-}
-
-#[derive(Debug, Clone)]
-struct Remote {
-    engine: EngineClient,
-    keeper: String,
-    path: String,
+    lease: &'a TargetLease,
 }
 
 impl std::fmt::Debug for TwinJournal<'_> {
@@ -69,11 +58,9 @@ impl<'a> TwinJournal<'a> {
         store: &'a Store,
         operation: &str,
         records: Vec<Fact>,
-        (engine, keeper, target): (&EngineClient, &str, &str),
+        lease: &'a TargetLease,
     ) -> Self {
-        let path = format!("{}/journal.json", keeper::target_folder(target));
-        let remote = Remote { engine: engine.clone(), keeper: keeper.to_owned(), path };
-        Self { store, operation: operation.to_owned(), records, remote: Some(remote) }
+        Self { store, operation: operation.to_owned(), records, lease }
     }
 
     /// What was written, in order.
@@ -91,23 +78,28 @@ impl<'a> TwinJournal<'a> {
         match record {
             Record::Opened { .. }
             | Record::Verified { .. }
+            // Whoever held the lease before goes by this, should he find the name free again.
+            | Record::Interrupted
+            | Record::Retried
             | Record::Committed
             | Record::Accepted
             | Record::Closed { .. } => true,
             Record::StepStarted { step, .. } => first_of(Part::Apply) == Some(*step),
             Record::StepApplied { .. }
             | Record::StepAbandoned { .. }
-            | Record::Interrupted
             | Record::RollbackStarted { .. }
-            | Record::StepUndone { .. }
-            | Record::Retried => false,
+            | Record::StepUndone { .. } => false,
         }
     }
 
     fn goes_forward(&self, record: &Fact) -> bool {
         let is_back = self.records.iter().any(|it| matches!(it, Record::RollbackStarted { .. }));
-        let is_end = matches!(record, Record::Committed | Record::Closed { .. } | Record::Accepted);
-        !is_back && !is_end
+        let is_forward = match record {
+            Record::Opened { .. } | Record::StepStarted { .. } | Record::Verified { .. } => true,
+            // A way back needs no record before it, so nothing is lost where this cannot be written.
+            _ => false,
+        };
+        is_forward && !is_back
     }
 
     fn plan(&self) -> Option<&Plan<Change>> {
@@ -118,14 +110,12 @@ impl<'a> TwinJournal<'a> {
     }
 
     async fn send(&self) -> Result<(), JournalError> {
-        let Some(remote) = &self.remote else { return Ok(()) };
         let records: Result<Vec<Value>, _> =
             self.records.iter().map(serde_json::to_value).collect();
         let records = records.map_err(JournalError::storage)?;
         let document = json!({ "format": FORMAT, "operation": self.operation, "records": records });
         let bytes = document.to_string().into_bytes();
-        let sent = programs::put(&remote.engine, &remote.keeper, &remote.path, bytes).await;
-        sent.map_err(JournalError::storage)
+        self.lease.write_journal(bytes).await.map_err(JournalError::storage)
     }
 }
 

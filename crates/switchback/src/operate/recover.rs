@@ -126,16 +126,23 @@ fn lone_lease(held: Option<Held>) -> Option<Interrupted> {
 }
 
 /// Whether the holder of a lease is known to be gone: a process of ours on this host that has ended.
-fn is_gone(around: &Surroundings<'_>, held: &Held) -> bool {
+pub fn is_gone(around: &Surroundings<'_>, held: &Held) -> bool {
     let holder = &held.holder;
     let is_ours = holder.store == around.store.id() && holder.host == around.who.host;
     is_ours && has_ended(holder)
 }
 
-/// Refuses what cannot be taken up now, without waiting.
-pub fn refuse_busy(around: &Surroundings<'_>, interrupted: &Interrupted) -> Answer<()> {
+/// Refuses, without waiting, what somebody seems to work on. A lease that seems to have expired is
+/// not refused here: whoever takes it up watches it first.
+pub fn refuse_busy(
+    around: &Surroundings<'_>,
+    interrupted: &Interrupted,
+    deployment: &str,
+) -> Answer<()> {
     match &interrupted.held {
-        Some(held) if !is_gone(around, held) => Err(locked(&held.holder)),
+        Some(held) if !is_gone(around, held) && !held.seems_expired(now()) => {
+            Err(locked(held, deployment, now()))
+        }
         _ => Ok(()),
     }
 }
@@ -163,7 +170,7 @@ pub async fn recover(
     if let Some(held) = &interrupted.held {
         let is_gone = is_gone(around, held);
         if !is_gone && !lease::has_expired(&connected.engine, connected.target(), held).await? {
-            return Err(locked(&held.holder));
+            return Err(locked(held, &connected.name, now()));
         }
         lease::take_away(&connected.engine, held).await?;
         // A holder that renewed in the very moment of the removal notices it at its next renewal.
@@ -200,7 +207,7 @@ pub async fn recover(
     let ended =
         Box::pin(run(around, connected, request, &interrupted, way, &lease, started_at)).await;
     if let Ok(ended) = &ended {
-        decisions::judge(around, connected, lease.keeper(), ended).await;
+        decisions::judge(around, connected, &lease.keeper(), ended).await;
     }
     drop(renewing);
     let ended = ended?;
@@ -239,9 +246,9 @@ async fn run(
     let kept = connected.kept().await?;
     let reporter = report::reporter(around, operation, &connected.name);
     let driver = ContainerDriver::new(DriverSetup {
-        engine: connected.engine.clone(),
+        engine: lease.guarded_engine(),
         target: connected.target().to_owned(),
-        keeper: lease.keeper().to_owned(),
+        keeper: lease.keeper(),
         deployment: connected.name.clone(),
         owner: kept.state.as_ref().map_or_else(|| owner(around), |it| it.owner.clone()),
         login: None,
@@ -252,9 +259,8 @@ async fn run(
     });
     let mut gate = prepare::gate(connected);
     gate.short_looks = ShortLooks::after_starts();
-    let place = (&connected.engine, lease.keeper(), connected.target());
     let records = interrupted.records.clone();
-    let mut journal = TwinJournal::new(around.store, operation, records, place);
+    let mut journal = TwinJournal::new(around.store, operation, records, lease);
     let mut engine = Engine {
         driver: &driver,
         gate: &gate,

@@ -1,5 +1,6 @@
 //! What the tests against the real engine share: a world of one's own, and the program run in it.
 
+pub(crate) mod acting;
 pub(crate) mod away;
 pub(crate) mod disk;
 pub(crate) mod gathering;

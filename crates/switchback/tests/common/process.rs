@@ -94,6 +94,11 @@ impl Running {
         kill_process(self.pid(), signal).ok();
     }
 
+    /// Whether it is over.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits for its end.
     #[must_use = "a command whose end nobody looks at proves nothing"]
     pub(crate) fn wait(mut self) -> Output {

@@ -4,8 +4,8 @@ use rustix::process::Signal;
 
 use crate::common::{
     World,
+    acting::{Act, Moment, Proxy},
     process::Running,
-    proxy::{Moment, Proxy},
 };
 
 const ROWS: usize = 4;
@@ -60,4 +60,42 @@ fn another_store_brings_what_was_killed_to_an_end() {
         failed.map(|it| it.downcast_ref::<String>().cloned().unwrap_or_default()).collect()
     });
     assert!(failures.is_empty(), "{}", failures.join("\n\n=====\n\n"));
+}
+
+/// An update plans nothing over what another store has left. It says what to type while that one
+/// may be at work, and goes back by its record once its lease has expired.
+#[test]
+fn an_update_first_undoes_what_another_store_has_left() {
+    let world = World::new("expired");
+    world.setting("data.policy = \"snapshot\"");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.write_rows(ROWS);
+    world.publish("2.0.0", &[]);
+
+    // While the old version serves: a service that is down for a minute may lose its port here.
+    let socket = world.folder.path().join("engine.sock");
+    let act = (Moment::LetThrough, Act::Signal(Signal::KILL));
+    let proxy = Proxy::at(&socket, world.lab.engine_url(), act, |it| it.line.ends_with("-new"));
+    let running = Running::spawn(world.command("state", &proxy.url, &["update", "web", "-y"]));
+    proxy.watch(running.pid());
+    let killed = running.wait();
+    assert_eq!(killed.code, None, "it is killed:\n{killed}");
+
+    let refused = world.run_by("other", &["update", "web", "-y", "-o", "json"]).exits(3);
+    let refused = refused.has("/error/code", "locked").says("switchback recover web");
+    assert!(
+        refused.json()["error"]["locked_by"]["pid"].is_u64(),
+        "the holder is named:\n{refused}"
+    );
+
+    // It waits until the last sign of life is old enough, and then watches the lease for its term.
+    let patient = ["update", "web", "-y", "--lock-timeout", "90s", "-o", "json"];
+    let updated = world.run_by("other", &patient).exits(0).has("/outcome", "committed");
+    let updated = updated.says("was interrupted; it is finished or undone first");
+    assert_eq!(world.serving(), "2.0.0", "{updated}");
+    assert_eq!(world.rows(), ROWS as u64, "{updated}");
+    assert_eq!(world.temporary_containers().len(), 1, "the predecessor:\n{updated}");
+    let lines = world.history_of("other");
+    assert_eq!(lines.len(), 2, "the way back and the update: {lines:?}");
 }

@@ -23,6 +23,17 @@ async fn without_the_lease_nothing_is_changed_any_more() {
     }
 }
 
+/// Whoever takes the lease takes the place with it where the journal is written.
+#[tokio::test]
+async fn a_journal_lost_together_with_the_lease_is_no_outcome() {
+    let whole = Lab::new().updated().await.1.len();
+    for lost in 0..whole {
+        let fenced = Lab { room: Some(lost), lease_until: Some(lost), ..Lab::new() };
+        assert!(fenced.update().await.is_err(), "after {lost} records");
+        assert_eq!(fenced.written().len(), lost);
+    }
+}
+
 #[tokio::test]
 async fn a_recovery_without_the_lease_changes_nothing() {
     let whole = Lab::new();

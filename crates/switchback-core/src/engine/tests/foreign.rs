@@ -4,7 +4,7 @@ use super::{
     crash::{Cut, cuts},
     lab::{COMMIT, Fault, Lab, SWITCH, VERIFIED, World},
 };
-use crate::Outcome;
+use crate::{Force, Outcome, Record};
 
 /// The records after which the target learns how far the transaction is: the beginning, the first
 /// step of the switch, the open gate, and the commit.
@@ -42,8 +42,7 @@ async fn a_way_back_of_another_is_taken_to_its_end() {
     for verb in ["create", "start", "confirm"] {
         let failing = Lab::with((verb, Fault::Fails));
         let (_rolled_back, written) = failing.updated().await;
-        let forward =
-            written.iter().position(|it| matches!(it.0, crate::Record::RollbackStarted { .. }));
+        let forward = written.iter().position(|it| matches!(it.0, Record::RollbackStarted { .. }));
         let known = KNOWN.into_iter().rfind(|it| *it <= forward.unwrap()).unwrap();
         for Cut { world, place, journal } in cuts(&failing) {
             if journal.len() <= forward.unwrap() {
@@ -78,6 +77,53 @@ async fn a_crash_of_the_second_controller_ends_the_same_way() {
                 let is_new = again == Outcome::Committed;
                 assert_eq!(is_new, outcome == Outcome::Committed, "{} {}", moment.place, cut.place);
                 assert_one(&lab, is_new, &cut.place);
+            }
+        }
+    }
+}
+
+/// What its records say was started may still come, and is brought about; what is only presumed may
+/// never have been asked for, and nothing is stopped or made because of that.
+#[tokio::test]
+async fn force_is_used_only_where_it_is_known_that_something_was_asked_for() {
+    let whole = Lab::new();
+    let (_committed, written) = whole.updated().await;
+    let (_, world) = &written[SWITCH];
+    let lab = Lab::found(&written[..=SWITCH], world);
+    let _back = lab.recover_foreign().await;
+    let settled = lab.settled.lock().unwrap().clone();
+    let known = [("start", Force::Forbidden), ("stop", Force::Allowed), ("create", Force::Allowed)];
+    assert_eq!(settled[..3], known.map(|(verb, force)| (verb.to_owned(), force)));
+    // It stands in the record, for whoever takes up the recovery in turn.
+    let records: Vec<String> =
+        lab.written().iter().map(|it| serde_json::to_string(&it.0).unwrap()).collect();
+    assert!(records.iter().any(|it| it.contains(r#""step":3"#) && it.contains("presumed")));
+    assert!(!records[..=SWITCH].iter().any(|it| it.contains("presumed")));
+}
+
+/// The target hears that somebody took it up again, before anything is taken back. Whoever goes on
+/// from there, after that one has died too, comes to the same end.
+#[tokio::test]
+async fn a_third_controller_goes_on_from_where_the_second_took_it_up() {
+    let whole = Lab::new();
+    let (_committed, written) = whole.updated().await;
+    for known in KNOWN {
+        for moment in moments(&whole, known) {
+            let second = Lab::found(&written[..known], &moment.world);
+            let outcome = second.recover_foreign().await;
+            let told = second.written();
+            let Some(told_last) = told.iter().position(|it| it.0 == Record::Interrupted) else {
+                continue; // It was at its end already.
+            };
+            for cut in cuts(&second).into_iter().filter(|it| it.journal.len() > told_last) {
+                if cut.world.pending != moment.world.pending {
+                    continue; // An intent that was presumed has no effect of its own.
+                }
+                let third = Lab::found(&told[..=told_last], &cut.world);
+                let again = third.recover_foreign().await;
+                let is_new = again == Outcome::Committed;
+                assert_eq!(is_new, outcome == Outcome::Committed, "{} {}", moment.place, cut.place);
+                assert_one(&third, is_new, &cut.place);
             }
         }
     }

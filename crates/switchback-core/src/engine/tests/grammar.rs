@@ -62,7 +62,8 @@ fn alphabet(plan: &Plan<String>) -> Vec<Fact> {
     let steps: Vec<StepId> = plan.steps().map(|(_, it)| it.id).chain([StepId(99)]).collect();
     for step in steps {
         let error = TargetError::failed("injected", "pull", "it was told to");
-        let started = |before| Record::StepStarted { step, before, at: 1, settles_by: 2 };
+        let started =
+            |before| Record::StepStarted { step, before, at: 1, settles_by: 2, presumed: false };
         all.extend([
             started(Before::Absent),
             started(Before::Present),
@@ -102,9 +103,13 @@ fn success(state: &Journaled) -> Option<Fact> {
     Some(match next(state) {
         Next::Done(_) => return None,
         Next::Write(record) => record,
-        Next::Start(step) => {
-            Record::StepStarted { step: step.id, before: Before::Absent, at: 1, settles_by: 2 }
-        }
+        Next::Start(step) => Record::StepStarted {
+            step: step.id,
+            before: Before::Absent,
+            at: 1,
+            settles_by: 2,
+            presumed: false,
+        },
         Next::Apply((step, _)) | Next::Retire((step, _)) | Next::Ask((step, _)) => applied(step),
         Next::Verify => Record::Verified { evidence: "3 looks".to_owned() },
         Next::Undo((step, _)) => Record::StepUndone { step: step.id },

@@ -14,7 +14,8 @@ pub(super) use self::world::{
     COMMIT, Fault, Health, LIMIT, SWITCH, VERIFIED, World, broken, late, plan, plan_of,
 };
 use crate::{
-    Engine, Fenced, Interrupt, Outcome, Plan, Record, Reporter, engine::RecoverError, event::Event,
+    Engine, Fenced, Force, Interrupt, Outcome, Plan, Record, Reporter, engine::RecoverError,
+    event::Event,
 };
 
 pub(super) type Fact = Record<String, String>;
@@ -39,6 +40,8 @@ pub(super) struct Lab {
     pub(super) interrupt: watch::Sender<bool>,
     pub(super) skips_settle: bool,
     pub(super) looks_away: bool,
+    /// The barriers that were passed, and whether they were allowed to use force.
+    pub(super) settled: Mutex<Vec<(String, Force)>>,
     pub(super) recalled: Mutex<Vec<String>>,
     pub(super) events: Mutex<Vec<Event>>,
 }
@@ -64,6 +67,7 @@ impl Lab {
             interrupt: watch::channel(false).0,
             skips_settle: false,
             looks_away: false,
+            settled: Mutex::default(),
             recalled: Mutex::default(),
             events: Mutex::default(),
         }

@@ -19,15 +19,25 @@ const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// taken and nothing to see, only the engine can tell.
 const GRACE_MS: Millis = 60_000;
 
+/// Somebody else's container has a name that we need.
+fn taken(name: &str) -> TargetError {
+    TargetError::Drifted {
+        expected: format!("no container {name}"),
+        found: "one that Switchback has not made: rename it".to_owned(),
+    }
+}
+
 impl ContainerDriver {
     pub(super) async fn create_before(&self, name: &str) -> Result<Before, TargetError> {
-        match self.look(name).await? {
-            None => Ok(Before::Absent),
-            Some(_) => Err(TargetError::Drifted {
-                expected: format!("no container {name}"),
-                found: "one".to_owned(),
-            }),
+        // The name under which the old one will be parked has to be free too, and after the stop
+        // would be too late to notice that it is not.
+        let parked = name.strip_suffix("-new").map(|it| format!("{it}-old"));
+        for name in [Some(name.to_owned()), parked].into_iter().flatten() {
+            if self.look(&name).await?.is_some() {
+                return Err(taken(&name));
+            }
         }
+        Ok(Before::Absent)
     }
 
     pub(super) async fn create(&self, name: &str, image: &str) -> Result<Receipt, TargetError> {
@@ -52,7 +62,15 @@ impl ContainerDriver {
             specification.follow(old, old_name, new);
         }
         self.record_predecessors().await?;
-        let id = self.make(name, image, &specification).await.map_err(failed)?;
+        let id = match self.make(name, image, &specification).await {
+            Err(EngineError::Refused { status: 409, .. }) => {
+                if let Ok(mut refused) = self.refused.lock() {
+                    let _new = refused.insert(name.to_owned());
+                }
+                return Err(taken(name));
+            }
+            made => made.map_err(failed)?,
+        };
         self.hold_to_the_plan(name, &id).await?;
         Ok(Receipt { container: Some(id) })
     }
@@ -108,7 +126,8 @@ impl ContainerDriver {
         name: &str,
         patience: Millis,
     ) -> Result<(), TargetError> {
-        if self.created_id(name).is_some() {
+        let is_refused = self.refused.lock().is_ok_and(|it| it.contains(name));
+        if is_refused || self.created_id(name).is_some() {
             return Ok(());
         }
         let failed =
@@ -138,6 +157,10 @@ impl ContainerDriver {
     }
 
     pub(super) async fn remove_created(&self, name: &str) -> Result<(), TargetError> {
+        // Whoever was faster has it.
+        if self.refused.lock().is_ok_and(|it| it.contains(name)) {
+            return Ok(());
+        }
         let id = match self.created_id(name) {
             Some(id) => id,
             None => match self.look(name).await? {

@@ -158,8 +158,8 @@ impl ContainerDriver {
     /// Programs go on without whoever started them. Restarting the keeper ends them all.
     pub(super) async fn settle_programs(&self) -> Result<(), TargetError> {
         let failed = |it: EngineError| it.into_target("undo_failed", "end the keeper's programs");
-        let keeper = &self.setup.keeper;
-        let found = self.engine().container(keeper).await.map_err(failed)?;
+        let keeper = self.setup.keeper.id();
+        let found = self.engine().container(&keeper).await.map_err(failed)?;
         let is_busy = found
             .as_ref()
             .is_some_and(|it| it["ExecIDs"].as_array().is_some_and(|it| !it.is_empty()));

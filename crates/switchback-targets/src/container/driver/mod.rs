@@ -13,7 +13,7 @@ mod names;
 mod predecessors;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -23,7 +23,7 @@ use std::{
 use bollard::auth::DockerCredentials;
 use serde_json::Value;
 use switchback_core::{
-    Before, Driver, Millis, Plan, PlanError, Reporter, Target, TargetError, event::EventKind,
+    Before, Driver, Force, Millis, Plan, PlanError, Reporter, Target, TargetError, event::EventKind,
 };
 
 use super::{
@@ -36,7 +36,7 @@ use super::{
     plan::{Planned, plan},
     specification::Specification,
 };
-use crate::engine_api::EngineClient;
+use crate::{engine_api::EngineClient, keeper::Keeper};
 
 /// What a driver is made with.
 #[derive(Debug)]
@@ -45,8 +45,8 @@ pub struct DriverSetup {
     pub engine: EngineClient,
     /// The container's name.
     pub target: String,
-    /// The keeper's container, which is the lease; empty where only looking is meant.
-    pub keeper: String,
+    /// Where the keeper's programs run: in the container that is the lease.
+    pub keeper: Keeper,
     /// The name that people use for the deployment.
     pub deployment: String,
     /// Who owns the target.
@@ -77,6 +77,8 @@ pub struct ContainerDriver {
     taken_back: Option<(String, String, String)>,
     /// Ids of containers that this transaction made, by temporary name.
     created: Mutex<HashMap<String, String>>,
+    /// Temporary names that somebody else's containers were found to have.
+    refused: Mutex<HashSet<String>>,
     evidence: Mutex<Option<Evidence>>,
     /// Containers that did not end when they were asked to.
     killed: Mutex<Vec<Killed>>,
@@ -105,6 +107,7 @@ impl ContainerDriver {
             taken_back: None,
             policies: HashMap::new(),
             created: Mutex::default(),
+            refused: Mutex::default(),
             evidence: Mutex::default(),
             killed: Mutex::default(),
             has_run: Mutex::default(),
@@ -272,11 +275,16 @@ impl Driver for ContainerDriver {
         Ok(Receipt::default())
     }
 
-    async fn settle(&self, change: &Change, patience: Millis) -> Result<(), TargetError> {
+    async fn settle(
+        &self,
+        change: &Change,
+        patience: Millis,
+        force: Force,
+    ) -> Result<(), TargetError> {
         use Change as C;
         match change {
             C::CreateContainer { name, .. } => self.settle_create(name, patience).await,
-            C::StopContainer { id, name, .. } => self.settle_stop(id, name, patience).await,
+            C::StopContainer { id, name, .. } => self.settle_stop(id, name, patience, force).await,
             C::TakeSnapshot { .. }
             | C::RestoreData { .. }
             | C::HandOverData { .. }

@@ -8,6 +8,7 @@ use switchback_targets::{
         members::Member,
         plan::{label_of, version_of},
     },
+    engine_api::EngineError,
     keeper::lease::{self, Held},
 };
 
@@ -33,7 +34,11 @@ pub(crate) async fn row(
 ) -> Answer<Value> {
     let name = &connected.name;
     let held = match view.has_lease(connected.target()) {
-        true => lease::look(&connected.engine, connected.target()).await?,
+        true => match lease::look(&connected.engine, connected.target()).await {
+            // It is said where it matters: by what would need the name.
+            Err(EngineError::NameTaken { .. }) => None,
+            held => held?,
+        },
         false => None,
     };
     let last = looker.store.history(Some(name), 1, None)?.into_iter().next();

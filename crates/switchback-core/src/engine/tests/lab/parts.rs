@@ -4,7 +4,7 @@ use std::future::pending;
 
 use super::{Fact, Fault, Health, LIMIT, Lab, error, plan};
 use crate::{
-    Before, Clock, Driver, Fenced, HealthGate, Journal, JournalError, Lease, Millis, Plan,
+    Before, Clock, Driver, Fenced, Force, HealthGate, Journal, JournalError, Lease, Millis, Plan,
     PlanError, Seen, Target, TargetError, gate::ProbeSeen,
 };
 
@@ -70,7 +70,13 @@ impl Driver for Lab {
         }
     }
 
-    async fn settle(&self, change: &String, patience: Millis) -> Result<(), TargetError> {
+    async fn settle(
+        &self,
+        change: &String,
+        patience: Millis,
+        force: Force,
+    ) -> Result<(), TargetError> {
+        self.settled.lock().unwrap().push((change.clone(), force));
         if self.takes(change, &[Fault::SettleHangs]).is_some() {
             return pending().await;
         }
@@ -81,7 +87,7 @@ impl Driver for Lab {
             let wait = patience.min(due - world.now);
             world.log(format!("settle {change}"));
             world.pass(wait);
-            if world.pending.take().is_some() {
+            if force == Force::Allowed && world.pending.take().is_some() {
                 world.make(change, true); // By force.
             }
         }

@@ -1,0 +1,234 @@
+//! A proxy on the engine's socket that acts at a request chosen by what it changes: for who holds a target.
+
+use std::{
+    fmt,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::Shutdown,
+    os::unix::net::{UnixListener, UnixStream},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// When the program is sent its signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// The request is never forwarded.
+    HeldBack,
+    /// The request is forwarded whole, and its answer finds nobody.
+    LetThrough,
+}
+
+/// What happens at the chosen request.
+pub(crate) enum Act {
+    /// The program is sent a signal.
+    Signal(Signal),
+    /// Somebody does something, who knows the request's line; the request waits for it.
+    Do(Box<dyn Fn(&str) + Send + Sync>),
+}
+
+/// Knows the chosen request: by its number among those that change something, and its line.
+type Picks = Box<dyn Fn(&Request<'_>) -> bool + Send + Sync>;
+
+/// One request.
+pub(crate) struct Request<'a> {
+    /// Its number, counted from 1.
+    pub(crate) number: usize,
+    /// How many that change something there have been, this one included; 0 if it only looks.
+    pub(crate) change: usize,
+    /// Method and path.
+    pub(crate) line: &'a str,
+}
+
+/// What the proxy does, and what it has seen.
+struct Plan {
+    engine: String,
+    picks: Picks,
+    moment: Moment,
+    act: Act,
+    seen: Mutex<Seen>,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("moment", &self.moment).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    pid: Option<Pid>,
+    lines: Vec<String>,
+    changes: usize,
+    was_picked: bool,
+    has_struck: bool,
+}
+
+/// A proxy at work until the test's process ends.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    plan: Arc<Plan>,
+    /// For `DOCKER_HOST`.
+    pub(crate) url: String,
+}
+
+impl Proxy {
+    /// Listens at `socket`, and sends the signal at the request of this number, counted from 1.
+    pub(crate) fn start(
+        socket: &Path,
+        engine: &str,
+        (at, moment, signal): (usize, Moment, Signal),
+    ) -> Self {
+        let picks = move |it: &Request<'_>| it.number == at;
+        Self::at(socket, engine, (moment, Act::Signal(signal)), picks)
+    }
+
+    /// Listens at `socket`, and acts at the first request that `picks` knows.
+    pub(crate) fn at(
+        socket: &Path,
+        engine: &str,
+        (moment, act): (Moment, Act),
+        picks: impl Fn(&Request<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let engine = engine.strip_prefix("unix://").unwrap_or(engine).to_owned();
+        let (seen, picks) = (Mutex::default(), Box::new(picks));
+        let plan = Arc::new(Plan { engine, picks, moment, act, seen });
+        std::fs::remove_file(socket).ok();
+        let listener = UnixListener::bind(socket).expect("a socket for the proxy");
+        let shared = Arc::clone(&plan);
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let plan = Arc::clone(&shared);
+                // A connection that breaks is what this proxy is for.
+                std::thread::spawn(move || plan.forward(client).ok());
+            }
+        });
+        Self { plan, url: format!("unix://{}", socket.display()) }
+    }
+
+    /// Names the process; until then requests wait.
+    pub(crate) fn watch(&self, pid: Pid) {
+        self.plan.seen().pid = Some(pid);
+    }
+
+    /// Whether the signal was sent.
+    pub(crate) fn has_struck(&self) -> bool {
+        self.plan.seen().has_struck
+    }
+
+    /// The request lines so far.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.plan.seen().lines.clone()
+    }
+}
+
+impl Plan {
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forward(&self, client: UnixStream) -> io::Result<()> {
+        let engine = UnixStream::connect(&self.engine)?;
+        let (mut answers, mut back) = (engine.try_clone()?, client.try_clone()?);
+        std::thread::spawn(move || {
+            io::copy(&mut answers, &mut back).ok();
+            back.shutdown(Shutdown::Both).ok();
+        });
+        let mut requests = BufReader::new(client);
+        let done = self.requests(&mut requests, &engine);
+        engine.shutdown(Shutdown::Write).ok();
+        done
+    }
+
+    fn requests(&self, from: &mut BufReader<UnixStream>, mut to: &UnixStream) -> io::Result<()> {
+        while let Some(head) = head(from)? {
+            let is_it = self.count(line(&head));
+            if is_it && self.moment == Moment::HeldBack {
+                self.strike(line(&head));
+                if matches!(self.act, Act::Signal(Signal::KILL)) {
+                    return Ok(());
+                }
+            }
+            to.write_all(head.as_bytes())?;
+            body(&head, from, to)?;
+            if is_it && self.moment == Moment::LetThrough {
+                self.strike(line(&head));
+            }
+            if field(&head, "upgrade").is_some() {
+                io::copy(from, &mut to)?;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this request is the one.
+    fn count(&self, line: &str) -> bool {
+        while self.seen().pid.is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut seen = self.seen();
+        seen.lines.push(line.to_owned());
+        let is_change = !line.starts_with("GET ") && !line.starts_with("HEAD ");
+        seen.changes += usize::from(is_change);
+        let change = if is_change { seen.changes } else { 0 };
+        let request = Request { number: seen.lines.len(), change, line };
+        let is_it = !seen.was_picked && (self.picks)(&request);
+        seen.was_picked |= is_it;
+        is_it
+    }
+
+    fn strike(&self, line: &str) {
+        let pid = self.seen().pid;
+        match (&self.act, pid) {
+            (Act::Signal(signal), Some(pid)) => {
+                kill_process(pid, *signal).ok();
+            }
+            (Act::Do(act), _) => act(line),
+            (Act::Signal(_), None) => {}
+        }
+        self.seen().has_struck = true;
+    }
+}
+
+/// Method and path of a request.
+fn line(head: &str) -> &str {
+    head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1")
+}
+
+/// The head of a request with its empty line; none at the end of the connection.
+fn head(from: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut head = String::new();
+    loop {
+        if from.read_line(&mut head)? == 0 {
+            return Ok(None);
+        }
+        if head.ends_with("\r\n\r\n") {
+            return Ok(Some(head));
+        }
+    }
+}
+
+fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let fields = head.lines().filter_map(|it| it.split_once(':'));
+    fields.filter(|it| it.0.eq_ignore_ascii_case(name)).map(|it| it.1.trim()).next()
+}
+
+fn body(head: &str, from: &mut impl BufRead, mut to: &UnixStream) -> io::Result<()> {
+    if field(head, "transfer-encoding").is_none() {
+        let length = field(head, "content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
+        return io::copy(&mut from.take(length), &mut to).map(drop);
+    }
+    loop {
+        let mut size = String::new();
+        from.read_line(&mut size)?;
+        to.write_all(size.as_bytes())?;
+        let bytes = u64::from_str_radix(size.trim(), 16).unwrap_or(0);
+        io::copy(&mut from.take(bytes + 2), &mut to)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+    }
+}

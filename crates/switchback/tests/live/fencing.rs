@@ -1,0 +1,171 @@
+//! A holder whose lease is taken from it: by somebody who tidies up, or by a successor while it stood still.
+//!
+//! Every fourth change that it asks for is tried; with `SWITCHBACK_SWEEP=full` in the environment, each one;
+//! with a number, only that one.
+
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::common::{
+    Output, World,
+    acting::{Act, Moment, Proxy},
+    process::Running,
+};
+
+const ROWS: usize = 4;
+
+/// More than an update asks for, with a snapshot: 37 were counted.
+const CHANGES: usize = 44;
+
+fn prepared(name: &str) -> World {
+    let world = World::new(name);
+    world.setting("data.policy = \"snapshot\"");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.write_rows(ROWS);
+    world.publish("2.0.0", &[]);
+    world
+}
+
+/// One run for each place, as many at once as wait rather than work.
+fn sweep(at_once: usize, one: impl Fn(usize) + Sync) {
+    let wanted = std::env::var("SWITCHBACK_SWEEP").unwrap_or_default();
+    let places: Vec<usize> = match (wanted.as_str(), wanted.parse()) {
+        (_, Ok(at)) => vec![at],
+        ("full", _) => (1..=CHANGES).collect(),
+        _ => (1..=CHANGES).step_by(4).collect(),
+    };
+    let mut failures = Vec::new();
+    for group in places.chunks(at_once) {
+        std::thread::scope(|scope| {
+            let all: Vec<_> = group.iter().map(|at| scope.spawn(|| one(*at))).collect();
+            let ended = all.into_iter().map(std::thread::ScopedJoinHandle::join);
+            let failed = ended.filter_map(Result::err);
+            let text = |it: Box<dyn std::any::Any + Send>| match it.downcast_ref::<String>() {
+                Some(text) => text.clone(),
+                None => "a test panicked without a word".to_owned(),
+            };
+            failures.extend(failed.map(text));
+        });
+    }
+    assert!(
+        failures.is_empty(),
+        "{} failed:\n\n{}",
+        failures.len(),
+        failures.join("\n\n=====\n\n")
+    );
+}
+
+#[track_caller]
+fn assert_one_version(world: &World, is_new: bool, old: &str, transcript: &str) {
+    let version = if is_new { "2.0.0" } else { "1.0.0" };
+    assert_eq!(world.serving(), version, "{transcript}");
+    assert_eq!(world.id() != old, is_new, "{transcript}");
+    assert_eq!(world.rows(), ROWS as u64, "{transcript}");
+    let left = world.temporary_containers();
+    assert_eq!(left.len(), usize::from(is_new), "{left:?}\n{transcript}");
+    let policy = &world.service()["HostConfig"]["RestartPolicy"]["Name"];
+    assert_eq!(policy, "unless-stopped", "{transcript}");
+}
+
+/// Somebody removes the lease's container when the update asks for its n-th change.
+fn removed(at: usize) {
+    let world = prepared(&format!("tidied{at}"));
+    let old = world.id();
+    let (engine, lease) =
+        (world.lab.engine_url().to_owned(), format!("switchback-lease-{}", world.name));
+    let remove = move |_: &str| {
+        let mut docker = Command::new("docker");
+        // It may not be there yet, or not any more.
+        docker.args(["rm", "--force", &lease]).env("DOCKER_HOST", &engine).output().ok();
+    };
+    let socket = world.folder.path().join("engine.sock");
+    let act = (Moment::HeldBack, Act::Do(Box::new(remove)));
+    let proxy = Proxy::at(&socket, world.lab.engine_url(), act, move |it| it.change == at);
+    let command = world.command("state", &proxy.url, &["update", "web", "-y", "-o", "json"]);
+    let running = Running::spawn(command);
+    proxy.watch(running.pid());
+    let update = running.wait();
+    let transcript = format!("removed at change {at}\n{}\n{update}", changes(&proxy));
+    match update.code {
+        Some(0) => assert_one_version(&world, true, &old, &transcript),
+        // Nothing was written before, by which it could tell that nobody else had acted.
+        Some(3 | 130) => {
+            assert_eq!(code_of(&update), Some("locked".to_owned()), "{transcript}");
+            assert_one_version(&world, false, &old, &transcript);
+            let written = proxy.requests().iter().filter(|it| it.contains("/stop?")).count();
+            assert_eq!(written, 0, "nothing was stopped\n{transcript}");
+        }
+        other => panic!("it ends well or is refused, not with {other:?}:\n{transcript}"),
+    }
+    world.run(&["recover", "web", "-y"]).exits(0);
+    let lines = world.history();
+    assert!(lines.iter().all(|it| !it.contains(" open")), "{lines:?}\n{transcript}");
+}
+
+fn changes(proxy: &Proxy) -> String {
+    let mut lines = proxy.requests();
+    lines.retain(|it| !it.starts_with("GET ") && !it.starts_with("HEAD "));
+    let numbered = lines.iter().enumerate().map(|(index, it)| format!("{:3} {it}", index + 1));
+    numbered.collect::<Vec<_>>().join("\n")
+}
+
+fn code_of(output: &Output) -> Option<String> {
+    let document = output.json();
+    document.pointer("/error/code").and_then(Value::as_str).map(str::to_owned)
+}
+
+#[test]
+fn a_lease_removed_by_hand_is_taken_anew_and_the_update_goes_on() {
+    sweep(4, removed);
+}
+
+/// The update stands still when it asks for its n-th change, which takes place; another store brings
+/// it to an end; then it goes on.
+fn stopped(at: usize) {
+    let world = prepared(&format!("stands{at}"));
+    let old = world.id();
+    let socket = world.folder.path().join("engine.sock");
+    let act = (Moment::HeldBack, Act::Signal(Signal::STOP));
+    let proxy = Proxy::at(&socket, world.lab.engine_url(), act, move |it| it.change == at);
+    let command = world.command("state", &proxy.url, &["update", "web", "-y", "-o", "json"]);
+    let mut running = Running::spawn(command);
+    proxy.watch(running.pid());
+    let mut stands = || proxy.has_struck() || running.has_ended();
+    world.until("it stands still or has ended", &mut stands);
+    if !proxy.has_struck() {
+        running.wait().exits(0);
+        return;
+    }
+    let recovered = world.run_by("other", &["recover", "web", "-y", "-o", "json"]).exits(0);
+    let transcript = format!("{}\nstopped at change {at}\n{recovered}", changes(&proxy));
+    let found_something = !recovered.json()["results"].as_array().is_none_or(Vec::is_empty);
+    let serving = world.serving();
+    running.signal(Signal::CONT);
+    let update = running.wait();
+    let transcript = format!("{transcript}\n{update}\n{}", changes(&proxy));
+    let is_new = world.serving() == "2.0.0";
+    if found_something {
+        assert_eq!(world.serving(), serving, "the second's outcome stands:\n{transcript}");
+        // Whoever had committed before it stood still says the same as its successor. Otherwise it
+        // was refused before any change, or interrupted.
+        let is_locked = code_of(&update).as_deref() == Some("locked");
+        let is_agreed = update.code == Some(0) && is_new;
+        assert!(
+            is_agreed || is_locked && [Some(3), Some(130)].contains(&update.code),
+            "{transcript}"
+        );
+    }
+    assert_one_version(&world, is_new, &old, &transcript);
+    let learned = world.run_json(&["recover", "web", "-y"]);
+    assert_eq!(learned.code, Some(0), "{transcript}\n{learned}");
+    assert_one_version(&world, is_new, &old, &transcript);
+}
+
+/// Each waits for a lease to expire, so many of them wait together.
+#[test]
+fn a_holder_that_stood_still_while_another_took_over_ends_with_locked() {
+    sweep(11, stopped);
+}
