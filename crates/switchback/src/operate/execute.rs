@@ -201,6 +201,7 @@ async fn run(
     let driver = ContainerDriver::new(setup).with_plan(planned, &prepared.observed, is_cloned);
     let mut gate = prepare::gate(connected);
     gate.short_looks = ShortLooks::after_starts();
+    gate.beside.clone_from(&planned.plan.gate.expect.beside);
     let place = (&connected.engine, lease.keeper(), connected.target());
     let mut journal = TwinJournal::new(around.store, operation, Vec::new(), place);
     let mut engine = Engine {

@@ -17,6 +17,7 @@ mod hooks;
 mod interrupting;
 mod killing;
 mod killing_randomly;
+mod members;
 mod operators;
 mod random;
 mod rollback;
