@@ -11,8 +11,8 @@ fn running(name: &str, more: &[&str]) -> World {
 }
 
 /// Another container of the service's image, with these arguments of `docker run`.
-fn beside(world: &World, word: &str, more: &[&str], command: &str) -> String {
-    let name = world.also_runs(word);
+fn beside(world: &World, suffix: &str, more: &[&str], command: &str) -> String {
+    let name = world.also_runs(suffix);
     let image = world.image("latest");
     let end = ["--init", "--entrypoint", "/bin/sh", &image, "-c", command];
     world.docker(&[&["run", "--detach", "--name", &name][..], more, &end].concat());
