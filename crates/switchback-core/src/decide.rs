@@ -94,6 +94,7 @@ fn is_of_the_gate(cause: &Cause) -> bool {
         Cause::NeverReady { .. }
         | Cause::Restarted { .. }
         | Cause::Exited { .. }
+        | Cause::Beside { .. }
         | Cause::VersionMismatch { .. }
         | Cause::Vanished
         | Cause::Unobserved { .. } => true,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cause, Millis};
 
-pub use seen::{Blind, ProbeSeen, Seen};
+pub use seen::{BesideSeen, Blind, ProbeSeen, Seen};
 
 mod seen;
 
@@ -70,6 +70,9 @@ pub struct Expectation {
     pub one_shot: bool,
     /// It was not running and is not started; nothing can be proven.
     pub stopped: bool,
+    /// The names of those that go along with it and ran before: they have to stay up as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
 }
 
 /// How the old version was before the switch, probe by probe.
@@ -162,9 +165,10 @@ impl GatePolicy {
             return Verdict::Unhealthy(cause);
         }
         match window.first() {
-            Some(first) if window.iter().any(|it| has_moved(first, it)) => {
-                Verdict::Unhealthy(Cause::Restarted { seen: restarts(samples) })
-            }
+            Some(first) if window.iter().any(|it| has_moved(first, it)) => Verdict::Unhealthy(
+                moved_beside(first, window)
+                    .unwrap_or_else(|| Cause::Restarted { seen: restarts(samples) }),
+            ),
             Some(first) if window.iter().all(is_ready) && now - first.offset >= self.window => {
                 Verdict::Healthy
             }
@@ -193,6 +197,9 @@ impl GatePolicy {
         if let Some(code) = last.exited {
             return Some(Cause::Exited { code, out_of_memory: last.out_of_memory });
         }
+        if let Some(cause) = ended_beside(last) {
+            return Some(cause);
+        }
         let expected = self.expect.version.as_ref().filter(|_| who == Judged::New)?;
         let recent = samples.len().checked_sub(self.streak.max(1))?;
         let wrong = |it: &Sample| {
@@ -207,15 +214,30 @@ impl GatePolicy {
 
     fn judge_without_a_service(&self, samples: &[Sample]) -> Verdict {
         let Some(last) = samples.last() else { return Verdict::Undecided };
+        if let Some(cause) = last.seen.as_ref().and_then(ended_beside) {
+            return Verdict::Unhealthy(cause);
+        }
+        let is_well = last.seen.as_ref().is_some_and(|it| {
+            let has_done_its_work = it.exited == Some(0) && !it.out_of_memory;
+            (self.expect.stopped && !it.running) || has_done_its_work
+        });
         match last.seen.as_ref() {
-            Some(seen) if self.expect.stopped && !seen.running => Verdict::Healthy,
-            Some(Seen { exited: Some(0), out_of_memory: false, .. }) => Verdict::Healthy,
-            Some(Seen { exited: Some(code), out_of_memory, .. }) => {
+            Some(_) if is_well && self.stay_up_beside(samples) => Verdict::Healthy,
+            Some(Seen { exited: Some(code), out_of_memory, .. }) if !is_well => {
                 Verdict::Unhealthy(Cause::Exited { code: *code, out_of_memory: *out_of_memory })
             }
             _ if last.offset < self.deadline => Verdict::Undecided,
             _ => Verdict::Unhealthy(Cause::NeverReady { seen: last_words(samples) }),
         }
+    }
+
+    /// Whether those that go along have stayed up for the whole window; nobody goes along: at once.
+    fn stay_up_beside(&self, samples: &[Sample]) -> bool {
+        let runs = |it: &&Sample| it.seen.as_ref().is_some_and(Seen::all_run_beside);
+        let Some(last) = samples.last().filter(runs) else { return false };
+        let is_same = |it: &Sample| beside(it) == beside(last);
+        let first = samples.iter().rev().take_while(|it| runs(it) && is_same(it)).last();
+        beside(last).is_empty() || first.is_some_and(|it| last.offset - it.offset >= self.window)
     }
 
     fn is_ready(&self, who: Judged, seen: &Seen) -> bool {
@@ -227,9 +249,12 @@ impl GatePolicy {
             }
             (Judged::Old, Some(before)) => {
                 let probes = before.probes.iter().zip(&seen.probes);
-                seen.running && probes.into_iter().all(|(before, now)| now.ready || !before.ready)
+                let mut probes = probes.into_iter();
+                seen.running
+                    && seen.all_run_beside()
+                    && probes.all(|(before, now)| now.ready || !before.ready)
             }
-            (Judged::Old, None) => seen.running,
+            (Judged::Old, None) => seen.running && seen.all_run_beside(),
         }
     }
 }
@@ -241,7 +266,31 @@ fn is_blind(it: &Sample) -> bool {
 /// Whether a sample shows another process than `first` did.
 fn has_moved(first: &Sample, it: &Sample) -> bool {
     let process = |it: &Sample| it.seen.as_ref().map(|it| (it.restarts, it.pid));
-    it.seen.is_some() && process(it) != process(first)
+    it.seen.is_some() && (process(it) != process(first) || beside(it) != beside(first))
+}
+
+/// The processes of those that go along.
+fn beside(it: &Sample) -> Vec<(&str, u32, u32)> {
+    let all = it.seen.iter().flat_map(|it| &it.beside);
+    all.map(|it| (it.name.as_str(), it.restarts, it.pid)).collect()
+}
+
+/// Who of those that go along has ended, and nothing starts it again.
+fn ended_beside(seen: &Seen) -> Option<Cause> {
+    let ended = seen.beside.iter().find(|it| it.exited.is_some())?;
+    Some(Cause::Beside { name: ended.name.clone(), seen: ended.summary() })
+}
+
+/// Who of those that go along has moved within the window.
+fn moved_beside(first: &Sample, window: &[Sample]) -> Option<Cause> {
+    let before = &first.seen.as_ref()?.beside;
+    let process = |it: &BesideSeen| (it.restarts, it.pid);
+    let mut seen = window.iter().filter_map(|it| it.seen.as_ref());
+    let moved = seen.find_map(|it| {
+        let mut pairs = before.iter().zip(&it.beside);
+        pairs.find(|(old, new)| process(old) != process(new)).map(|it| it.1)
+    })?;
+    Some(Cause::Beside { name: moved.name.clone(), seen: moved.summary() })
 }
 
 /// `1.4.2`, `v1.4.2`; people write both. A commit is compared by a prefix of at least seven.

@@ -25,7 +25,8 @@ pub use driver::{Before, Driver, Force};
 pub use engine::{Engine, Interrupt, Reporter};
 pub use error::{Fenced, JournalError, PlanError, TargetError};
 pub use gate::{
-    Baseline, Blind, Expectation, GatePolicy, HealthGate, ProbeSeen, Sample, Seen, Verdict,
+    Baseline, BesideSeen, Blind, Expectation, GatePolicy, HealthGate, ProbeSeen, Sample, Seen,
+    Verdict,
 };
 pub use journal::Journal;
 pub use lease::Lease;

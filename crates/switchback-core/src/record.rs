@@ -158,6 +158,13 @@ pub enum Cause {
         /// Whether the kernel killed it for its memory.
         out_of_memory: bool,
     },
+    /// It may be well, but a container that goes along with it did not stay up.
+    Beside {
+        /// Which one.
+        name: String,
+        /// What was seen of it.
+        seen: String,
+    },
     /// It is ready, but reports another version than was to be installed.
     VersionMismatch {
         /// What was to be installed.
@@ -187,7 +194,10 @@ impl Cause {
         match self {
             Self::Interrupted | Self::Requested => "interrupted",
             Self::Step { error, .. } => error.code(),
-            Self::NeverReady { .. } | Self::Restarted { .. } | Self::Exited { .. } => "gate_failed",
+            Self::NeverReady { .. }
+            | Self::Restarted { .. }
+            | Self::Exited { .. }
+            | Self::Beside { .. } => "gate_failed",
             Self::VersionMismatch { .. } => "version_mismatch",
             Self::Vanished => "drifted",
             Self::Unobserved { .. } => "engine_unreachable",
@@ -202,6 +212,7 @@ impl Cause {
             Self::NeverReady { .. }
             | Self::Restarted { .. }
             | Self::Exited { .. }
+            | Self::Beside { .. }
             | Self::VersionMismatch { .. } => true,
             Self::Step { error, .. } => {
                 matches!(error.code(), "start_failed" | "hook_failed" | "build_failed")
@@ -227,6 +238,9 @@ impl std::fmt::Display for Cause {
                 write!(f, "it was killed for its memory (exit code {code})")
             }
             Self::Exited { code, .. } => write!(f, "it ended with exit code {code}"),
+            Self::Beside { name, seen } => {
+                write!(f, "container {name}, which goes along with it, did not stay up: {seen}")
+            }
             Self::VersionMismatch { expected, found } => {
                 write!(f, "it reports version {found}, but {expected} was to be installed")
             }

@@ -76,7 +76,12 @@ fn plans() -> impl Strategy<Value = Plan<String>> {
             streak: streak as usize,
             deadline,
             window,
-            expect: Expectation { version, one_shot: streak % 2 == 0, stopped: streak % 3 == 0 },
+            expect: Expectation {
+                version,
+                one_shot: streak % 2 == 0,
+                stopped: streak % 3 == 0,
+                beside: vec!["sidecar".to_owned(); streak as usize % 3],
+            },
             baseline,
         },
     );

@@ -19,6 +19,9 @@ pub struct Seen {
     pub probes: Vec<ProbeSeen>,
     /// The version that the application reports.
     pub version: Option<String>,
+    /// The containers that go along with it and have to run beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<BesideSeen>,
     /// Why nothing could be seen of it; the other fields then say nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blind: Option<Blind>,
@@ -35,6 +38,32 @@ pub enum Blind {
         /// Why.
         why: String,
     },
+}
+
+/// What one look saw of a container that goes along.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BesideSeen {
+    /// Its name.
+    pub name: String,
+    /// Whether its process runs.
+    pub running: bool,
+    /// How often it has been restarted.
+    pub restarts: u32,
+    /// Its process id; 0 where nothing runs.
+    pub pid: u32,
+    /// Its exit code, if it has ended and nothing will start it again.
+    pub exited: Option<i64>,
+}
+
+impl BesideSeen {
+    /// What was seen, for people.
+    pub fn summary(&self) -> String {
+        match (self.exited, self.running) {
+            (Some(code), _) => format!("it has ended with exit code {code}"),
+            (None, true) => "its process was replaced".to_owned(),
+            (None, false) => "it is not running".to_owned(),
+        }
+    }
 }
 
 /// What one probe saw.
@@ -62,12 +91,22 @@ impl Seen {
         if !self.running {
             return "it is not running".to_owned();
         }
-        let wrong = self.probes.iter().find(|it| !it.ready).or(self.probes.first());
+        let wrong = self.probes.iter().find(|it| !it.ready);
+        if let (None, Some(it)) = (wrong, self.beside.iter().find(|it| !it.running)) {
+            return format!("{}, which goes along with it: {}", it.name, it.summary());
+        }
+        let wrong = wrong.or(self.probes.first());
         wrong.map_or_else(|| "it is running".to_owned(), |it| it.detail.clone())
     }
 
-    /// Whether it runs and every probe found it ready.
+    /// Whether it runs, and all that go along with it, and every probe found it ready.
     pub fn is_ready(&self) -> bool {
-        self.blind.is_none() && self.running && self.probes.iter().all(|it| it.ready)
+        let is_well = self.blind.is_none() && self.running && self.all_run_beside();
+        is_well && self.probes.iter().all(|it| it.ready)
+    }
+
+    /// Whether all that go along with it run.
+    pub fn all_run_beside(&self) -> bool {
+        self.beside.iter().all(|it| it.running)
     }
 }

@@ -8,7 +8,7 @@ const POLICY: GatePolicy = GatePolicy {
     streak: 3,
     deadline: 60_000,
     window: 10_000,
-    expect: Expectation { version: None, one_shot: false, stopped: false },
+    expect: Expectation { version: None, one_shot: false, stopped: false, beside: Vec::new() },
     baseline: None,
 };
 
@@ -185,4 +185,44 @@ fn an_old_version_that_kept_restarting_need_not_stay_up() {
     let policy = GatePolicy { baseline: Some(before), ..POLICY };
     assert_eq!(judge(&policy, Judged::Old, looping), (1_000, Verdict::Healthy));
     assert!(matches!(judge(&policy, Judged::New, looping).1, Verdict::Unhealthy(_)));
+}
+
+/// A sidecar beside a service that is ready.
+fn with_sidecar(running: bool, pid: u32, exited: Option<i64>) -> Option<Seen> {
+    let name = "sidecar".to_owned();
+    Some(Seen {
+        beside: vec![BesideSeen { name, running, pid, restarts: 0, exited }],
+        ..seen(true)
+    })
+}
+
+fn sidecar(seen: &str) -> Verdict {
+    Verdict::Unhealthy(Cause::Beside { name: "sidecar".to_owned(), seen: seen.to_owned() })
+}
+
+#[test]
+fn whoever_goes_along_has_to_stay_up_too() {
+    let steady = |_| with_sidecar(true, 7, None);
+    assert_eq!(judge(&POLICY, Judged::New, steady), (11_000, Verdict::Healthy));
+    let ends = |at: Millis| with_sidecar(at < 3_000, 7, (at >= 3_000).then_some(3));
+    let ended = sidecar("it has ended with exit code 3");
+    assert_eq!(judge(&POLICY, Judged::New, ends), (3_000, ended.clone()));
+    assert_eq!(judge(&POLICY, Judged::Old, ends), (3_000, ended));
+    let restarts = |at: Millis| with_sidecar(true, if at < 8_000 { 7 } else { 8 }, None);
+    assert_eq!(judge(&POLICY, Judged::New, restarts), (8_000, sidecar("its process was replaced")));
+    let (_, verdict) = judge(&POLICY, Judged::New, |_| with_sidecar(false, 0, None));
+    let Verdict::Unhealthy(cause) = verdict else { panic!("{verdict:?}") };
+    assert!(cause.to_string().contains("sidecar, which goes along with it: it is not running"));
+}
+
+#[test]
+fn whoever_goes_along_with_one_that_is_stopped_has_to_stay_up() {
+    let expect = Expectation { stopped: true, ..Expectation::default() };
+    let policy = GatePolicy { expect, ..POLICY };
+    let stopped = |it: Option<Seen>| it.map(|it| Seen { running: false, ..it });
+    let steady = |_| stopped(with_sidecar(true, 7, None));
+    assert_eq!(judge(&policy, Judged::New, steady), (10_000, Verdict::Healthy));
+    let ends = |at: Millis| stopped(with_sidecar(at < 3_000, 7, (at >= 3_000).then_some(0)));
+    let ended = sidecar("it has ended with exit code 0");
+    assert_eq!(judge(&policy, Judged::New, ends), (3_000, ended));
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use switchback_core::{Millis, release::Release};
 
-use super::decisions::Decisions;
+use super::{decisions::Decisions, document::KeptDependent};
 
 /// A container that a change is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,6 +235,9 @@ pub struct PreviousDraft {
     pub container: String,
     /// The name that it is parked under.
     pub parked: String,
+    /// What went along with it, and is parked with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependents: Vec<KeptDependent>,
     /// Its image's name of ours.
     pub keep: Option<String>,
 }

@@ -78,6 +78,18 @@ pub struct KeptRelease {
     pub specification: Specification,
     /// The full inspect of its container, at the commit.
     pub inspect: Value,
+    /// What went along with it when it was left, and is parked as long as its container is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependents: Vec<KeptDependent>,
+}
+
+/// A parked container that went along with a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptDependent {
+    /// Its id.
+    pub container: String,
+    /// The name that it is parked under.
+    pub name: String,
 }
 
 impl std::fmt::Debug for TargetState {

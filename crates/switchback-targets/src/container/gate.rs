@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use switchback_core::{Blind, HealthGate, ProbeSeen, Seen};
+use switchback_core::{BesideSeen, Blind, HealthGate, ProbeSeen, Seen};
 
 use super::settings::{HealthSettings, ProbeSettings};
 use crate::{
@@ -22,6 +22,8 @@ pub struct ContainerGate {
     pub engine: EngineClient,
     /// The container's name.
     pub name: String,
+    /// The names of those that go along with it and have to run beside it.
+    pub beside: Vec<String>,
     /// What is asked.
     pub health: HealthSettings,
     /// Asks over HTTP.
@@ -60,7 +62,11 @@ impl ShortLooks {
 impl HealthGate for ContainerGate {
     async fn probe(&self) -> Seen {
         match self.engine.container(&self.name).await {
-            Ok(Some(inspect)) if !is_leaving(&inspect) => self.look(&inspect).await,
+            Ok(Some(inspect)) if !is_leaving(&inspect) => {
+                let seen = self.look(&inspect).await;
+                let (beside, blind) = self.look_beside().await;
+                Seen { beside, blind, ..seen }
+            }
             Ok(_) => Seen { blind: Some(Blind::Gone), ..Seen::default() },
             Err(error) => {
                 let why = error.to_string();
@@ -98,6 +104,7 @@ pub fn process(inspect: &Value) -> Seen {
         out_of_memory: is("OOMKilled"),
         probes: Vec::new(),
         version: None,
+        beside: Vec::new(),
         blind: None,
     }
 }
@@ -116,6 +123,20 @@ pub fn keeps_restarting(inspect: &Value, now: Timestamp) -> bool {
 }
 
 impl ContainerGate {
+    /// Those that go along, and what stood in the way of looking. One that is gone does not run.
+    async fn look_beside(&self) -> (Vec<BesideSeen>, Option<Blind>) {
+        let mut all = Vec::new();
+        for name in &self.beside {
+            let seen = match self.engine.container(name).await {
+                Ok(inspect) => inspect.as_ref().map(process).unwrap_or_default(),
+                Err(error) => return (all, Some(Blind::Unreachable { why: error.to_string() })),
+            };
+            let Seen { running, restarts, pid, exited, .. } = seen;
+            all.push(BesideSeen { name: name.clone(), running, restarts, pid, exited });
+        }
+        (all, None)
+    }
+
     async fn look(&self, inspect: &Value) -> Seen {
         let mut seen = process(inspect);
         if !seen.running {

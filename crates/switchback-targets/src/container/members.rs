@@ -1,7 +1,5 @@
 //! One container of a plan, and which containers have to go along with it.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::change::{DataMount, Was};
@@ -77,6 +75,37 @@ impl Member {
         self.inspect["Config"]["Image"].as_str().unwrap_or_default()
     }
 
+    /// What makes it again from the very image that it has: as it was written then, where that still
+    /// names this image; else the same by digest; else the image's id.
+    pub fn own_image_reference(&self) -> String {
+        let written = self.image_reference();
+        let plain = |it: &str| {
+            let it = it.strip_prefix("docker.io/").unwrap_or(it);
+            it.strip_prefix("library/").unwrap_or(it).to_owned()
+        };
+        let is_tagged = |it: &str| it.rsplit('/').next().is_some_and(|it| it.contains(':'));
+        let (named, digest) = written.split_once('@').unwrap_or((written, ""));
+        let tag = if is_tagged(named) { plain(named) } else { format!("{}:latest", plain(named)) };
+        let repository = tag.rsplit_once(':').map_or("", |it| it.0);
+        let list = |key: &str| {
+            let all = self.image[key].as_array().into_iter().flatten();
+            all.filter_map(Value::as_str).collect::<Vec<_>>()
+        };
+        let digests = list("RepoDigests");
+        let mut own = digests.iter().filter_map(|it| it.split_once('@'));
+        let own = own.find(|it| it.0 == repository).map(|it| it.1);
+        let is_by_digest = digests.iter().any(|it| *it == format!("{repository}@{digest}"));
+        match own {
+            _ if is_by_digest
+                || (digest.is_empty() && list("RepoTags").contains(&tag.as_str())) =>
+            {
+                written.to_owned()
+            }
+            Some(digest) => format!("{named}@{digest}"),
+            None => self.image_id().to_owned(),
+        }
+    }
+
     /// A label of it.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.inspect["Config"]["Labels"][key].as_str()
@@ -115,9 +144,9 @@ impl Member {
         }
     }
 
-    /// Whether it has a volume of that name.
-    pub fn uses_volume(&self, name: &str) -> bool {
-        self.mounts().any(|it| it["Name"].as_str() == Some(name))
+    /// Whether it runs in a namespace of another.
+    pub fn shares_namespaces_of(&self, other: &Self) -> bool {
+        shared_namespaces(&self.inspect).any(|it| means(it, other.id(), other.name()))
     }
 
     /// Its volumes, writable or not, as (name, target).
@@ -198,19 +227,28 @@ pub fn listed_name(listed: &Value) -> &str {
     names.map(|it| it.trim_start_matches('/')).find(|it| !it.contains('/')).unwrap_or_default()
 }
 
-/// The names of the containers that link to others, by a list of all of them.
-pub fn linking(listed: &[Value]) -> BTreeSet<&str> {
-    let names = listed.iter().flat_map(|it| it["Names"].as_array().into_iter().flatten());
-    let names = names.filter_map(|it| it.as_str()?.trim_start_matches('/').split_once('/'));
-    names.map(|(linking, _alias)| linking).collect()
+/// Whether a name is one that only we give: `web.switchback-OPERATION-old`, or `-new`.
+pub fn is_temporary(name: &str) -> bool {
+    let ending = name.rsplit_once(".switchback-").map(|it| it.1);
+    ending.is_some_and(|it| it.ends_with("-old") || it.ends_with("-new"))
+}
+
+/// Whether somebody who wrote `text` meant that container: by its name, its id, or the beginning of
+/// its id, which the engine takes too. Fewer than four digits nobody types, and a name may be.
+pub(super) fn means(text: &str, id: &str, name: &str) -> bool {
+    text == id || text == name || (text.len() >= 4 && id.starts_with(text))
+}
+
+/// Those whose network, processes or memory a container shares, as it was written then.
+fn shared_namespaces(inspect: &Value) -> impl Iterator<Item = &str> {
+    let modes = ["NetworkMode", "PidMode", "IpcMode"].into_iter();
+    modes.filter_map(|it| inspect["HostConfig"][it].as_str()?.strip_prefix("container:"))
 }
 
 fn depends_on(inspect: &Value, id: &str, name: &str) -> bool {
     let host = &inspect["HostConfig"];
-    let names_it = |it: &str| it == id || it == name;
-    let shares = ["NetworkMode", "PidMode", "IpcMode"].iter().any(|mode| {
-        host[*mode].as_str().and_then(|it| it.strip_prefix("container:")).is_some_and(names_it)
-    });
+    let names_it = |it: &str| means(it, id, name);
+    let shares = shared_namespaces(inspect).any(names_it);
     let first = |it: &'static str| {
         let all = host[it].as_array().into_iter().flatten().filter_map(Value::as_str);
         all.map(|it| it.split(':').next().unwrap_or(it).trim_start_matches('/'))
@@ -232,26 +270,29 @@ mod tests {
 
     #[test]
     fn whoever_shares_a_namespace_or_volumes_goes_along_through_others_too() {
-        let target = member(json!({"Id": "aaa", "Name": "/web"}));
+        let target = member(json!({"Id": "aaaa", "Name": "/web"}));
         let peer =
             |id: &str, host: Value| json!({"Id": id, "Name": format!("/{id}"), "HostConfig": host});
         let candidates = [
             peer("ccc", json!({"VolumesFrom": ["bbb:ro"]})),
-            peer("bbb", json!({"NetworkMode": "container:aaa"})),
+            peer("bbb", json!({"NetworkMode": "container:aaaa"})),
             peer("ddd", json!({"NetworkMode": "bridge"})),
             peer("eee", json!({"Links": ["/ccc:/eee/back"]})),
             peer("fff", json!({"Links": ["/other:/fff/web"]})),
+            peer("ggg", json!({"PidMode": "container:web"})),
+            peer("hhh", json!({"IpcMode": "container:aaaa"})),
         ];
         let found = dependents_of(&target, &candidates);
-        assert_eq!(found.iter().map(|it| &it["Id"]).collect::<Vec<_>>(), ["bbb", "ccc", "eee"]);
+        assert_eq!(
+            found.iter().map(|it| &it["Id"]).collect::<Vec<_>>(),
+            ["bbb", "ggg", "hhh", "ccc", "eee"]
+        );
     }
 
     #[test]
-    fn a_list_tells_who_links_to_whom_and_what_a_container_is_really_called() {
-        let listed =
-            [json!({"Names": ["/shop/database", "/web", "/desk/db"]}), json!({"Names": ["/shop"]})];
-        assert_eq!(listed_name(&listed[0]), "web");
-        assert_eq!(linking(&listed).into_iter().collect::<Vec<_>>(), ["desk", "shop"]);
+    fn a_list_tells_what_a_container_is_really_called() {
+        let listed = json!({"Names": ["/shop/database", "/web", "/desk/db"]});
+        assert_eq!(listed_name(&listed), "web");
     }
 
     #[test]
@@ -266,6 +307,29 @@ mod tests {
         assert_eq!(with("exited", 0, "unless-stopped"), Doing::Stopped);
         assert_eq!(with("exited", 137, "no"), Doing::Stopped);
         assert_eq!(with("created", 0, "no"), Doing::Stopped);
+    }
+
+    #[test]
+    fn it_is_made_again_from_the_very_image_that_it_has() {
+        let of = |written: &str, tags: Value, digests: Value| {
+            let inspect = json!({"Image": "sha256:id", "Config": {"Image": written}});
+            let image = json!({"RepoTags": tags, "RepoDigests": digests});
+            Member { image, ..member(inspect) }.own_image_reference()
+        };
+        let digests = json!(["host:5000/shop@sha256:d"]);
+        assert_eq!(
+            of("docker.io/library/nginx", json!(["nginx:latest"]), json!([])),
+            "docker.io/library/nginx"
+        );
+        assert_eq!(
+            of("host:5000/shop:1", json!(["host:5000/shop:1"]), json!([])),
+            "host:5000/shop:1"
+        );
+        let moved = of("host:5000/shop:1", json!([]), digests.clone());
+        assert_eq!(moved, "host:5000/shop:1@sha256:d", "the name leads elsewhere now");
+        assert_eq!(of(&moved, json!([]), digests), moved);
+        assert_eq!(of("shop:1", json!(["other:1"]), json!([])), "sha256:id", "it was built here");
+        assert_eq!(of("sha256:id", json!([]), json!([])), "sha256:id");
     }
 
     #[test]

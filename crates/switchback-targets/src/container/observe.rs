@@ -2,14 +2,22 @@
 //! was recorded.
 //! Reading only; nothing is decided and nothing is changed.
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 use switchback_core::{Baseline, TargetError};
 
 use super::{
     document::TargetState,
-    members::{Member, dependents_of, linking, listed_name},
+    members::{Member, dependents_of, is_temporary, listed_name},
 };
-use crate::engine_api::{EngineClient, EngineError, EngineFacts};
+use crate::{
+    engine_api::{EngineClient, EngineError, EngineFacts},
+    keeper,
+};
+
+/// Inspects that are asked for at the same time: one takes less than a millisecond of an engine's
+/// time, so that a hundred containers cost ten.
+const INSPECTS_AT_ONCE: usize = 16;
 
 /// Everything that planning knows of a target.
 #[derive(Debug, Clone)]
@@ -82,15 +90,7 @@ async fn look(
     let mut others = engine.containers().await?;
     if let Some(inspect) = engine.container(name).await? {
         let target = member(engine, inspect).await?;
-        let mut inspects = Vec::new();
-        let linking = linking(&others);
-        for listed in &others {
-            let id = listed["Id"].as_str().unwrap_or_default();
-            let may_depend = linking.contains(listed_name(listed)) || may_depend(listed, &target);
-            if id != target.id() && may_depend {
-                inspects.extend(engine.container(id).await?);
-            }
-        }
+        let inspects = inspects(engine, &others, &target).await?;
         members.push(target);
         for dependent in dependents_of(&members[0], &inspects) {
             members.push(member(engine, dependent).await?);
@@ -116,18 +116,22 @@ async fn look(
     })
 }
 
-/// Whether a listed container is worth an inspect: the list does not tell all, but a container that
-/// shares namespaces says so in its network mode, and others are rare enough to be asked.
-fn may_depend(listed: &Value, target: &Member) -> bool {
-    let mode = listed["HostConfig"]["NetworkMode"].as_str().unwrap_or_default();
-    let shares_volume = || {
-        let mounts = listed["Mounts"].as_array().into_iter().flatten();
-        mounts.filter_map(|it| it["Name"].as_str()).any(|it| target.uses_volume(it))
-    };
-    mode.starts_with("container:")
-        || listed["State"] != "running"
-        || shares_volume()
-        || mode == "host"
+/// Inspects of all others. The list tells whose network a container shares, but not whose processes,
+/// memory or volumes; so each of them is asked. What went away since the list was made is no dependent.
+async fn inspects(
+    engine: &EngineClient,
+    listed: &[Value],
+    target: &Member,
+) -> Result<Vec<Value>, EngineError> {
+    let ids = listed.iter().filter(|it| it["Labels"].get(keeper::ROLE_LABEL).is_none());
+    // What was parked says still, by its name, that it belongs to the container of that name.
+    let ids = ids.filter(|it| !is_temporary(listed_name(it)));
+    let ids = ids.filter_map(|it| it["Id"].as_str()).filter(|it| *it != target.id());
+    let asked: Vec<_> = ids.map(|id| engine.container(id)).collect();
+    // In the order of the list, so that the same containers give the same plan.
+    let found: Vec<Option<Value>> =
+        stream::iter(asked).buffered(INSPECTS_AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 async fn member(engine: &EngineClient, inspect: Value) -> Result<Member, EngineError> {
@@ -154,6 +158,9 @@ async fn found(engine: &EngineClient, state: Option<&TargetState>) -> Result<Fou
     let mut found = Found::default();
     for release in state.into_iter().flat_map(|it| &it.releases) {
         found.containers.extend(engine.container(&release.container).await?);
+        for dependent in &release.dependents {
+            found.containers.extend(engine.container(&dependent.container).await?);
+        }
         if engine.image(&release.image).await?.is_some() {
             found.images.push(release.image.clone());
         }

@@ -7,6 +7,8 @@ mod ports;
 mod sharing;
 mod with_data;
 
+use std::fmt::Write as _;
+
 pub use self::{data::lost_paths, owners::owner_of};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -86,6 +88,7 @@ pub fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
     all.push(exists(at, to));
     all.push(architecture(at, to));
     all.push(auto_remove(at, to));
+    all.extend(outlived(at, to));
     all.push(unmanaged_difference(at, to));
     all.extend(ports::checks(at, to));
     all.extend(data::checks(at, to));
@@ -144,13 +147,20 @@ fn architecture(at: &Observed, to: &Desired) -> Check {
 /// The engine deletes such a container, and its anonymous volumes, the moment it stops: there would
 /// be nothing to go back to, even where a declaration could make a new one.
 fn auto_remove(at: &Observed, to: &Desired) -> Check {
-    let is_removed =
-        at.target().is_some_and(|it| it.inspect["HostConfig"]["AutoRemove"] == json!(true));
-    if !is_removed {
+    let is_removed = |it: &&Member| it.inspect["HostConfig"]["AutoRemove"] == json!(true);
+    let Some(removed) = at.members.iter().find(is_removed) else {
         return Check::passed("auto_remove", "a stop does not delete the container");
-    }
-    let message = format!("{} was started with --rm: the engine deletes it when it stops", at.name);
-    let hint = if to.settings.run.is_some() {
+    };
+    let name = removed.name();
+    let mut message = format!("{name} was started with --rm: the engine deletes it when it stops");
+    let is_beside = at.target().is_none_or(|it| it.id() != removed.id());
+    let hint = if is_beside {
+        let _ = write!(message, "; it depends on {}, and would have to stop with it", at.name);
+        format!(
+            "docker stop {name}   (it is gone then, with its anonymous volumes), then: switchback update {}",
+            to.settings.deployment
+        )
+    } else if to.settings.run.is_some() {
         format!(
             "docker stop {}   (it is gone then, with its anonymous volumes), and: switchback update {}",
             at.name, to.settings.deployment
@@ -159,6 +169,25 @@ fn auto_remove(at: &Observed, to: &Desired) -> Check {
         format!("declare it: add [deployment.{}.run] to switchback.toml", to.settings.deployment)
     };
     Check::failed("auto_remove", "data_at_risk", message).hint(hint)
+}
+
+/// Who still runs in the namespaces of one that has stopped cannot be started again once it is
+/// stopped, and neither can its successor.
+fn outlived(at: &Observed, to: &Desired) -> Option<Check> {
+    let (running, gone) = at.members.iter().find_map(|it| {
+        let is_up = it.was().is_some();
+        let stopped = at.members.iter().filter(|other| other.was().is_none());
+        let gone = stopped.into_iter().find(|other| is_up && it.shares_namespaces_of(other))?;
+        Some((it.name(), gone.name()))
+    })?;
+    let message = format!(
+        "{running} runs with the namespaces of {gone}, which is stopped: stopped as well, it could not be started again"
+    );
+    let hint = format!(
+        "docker start {gone}   (or docker stop {running}), then: switchback update {}",
+        to.settings.deployment
+    );
+    Some(Check::failed("dependents", "preflight_failed", message).hint(hint))
 }
 
 /// A declared container that exists and differs before it was ever ours: nobody can tell which of

@@ -236,6 +236,7 @@ async fn running(
         keep: None,
         specification,
         inspect: target.inspect.clone(),
+        dependents: Vec::new(),
     })
 }
 

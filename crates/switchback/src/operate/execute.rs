@@ -202,6 +202,7 @@ async fn run(
     let driver = ContainerDriver::new(setup).with_plan(planned, &prepared.observed, is_cloned);
     let mut gate = prepare::gate(connected);
     gate.short_looks = ShortLooks::after_starts();
+    gate.beside.clone_from(&planned.plan.gate.expect.beside);
     let mut journal = TwinJournal::new(around.store, operation, Vec::new(), lease);
     let mut engine = Engine {
         driver: &driver,

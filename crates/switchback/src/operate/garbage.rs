@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 use switchback_core::release::{Release, way_back};
 use switchback_targets::container::{
-    document::TargetState, members::listed_name, plan::keep_repository,
+    document::{KeptRelease, TargetState},
+    members::listed_name,
+    plan::keep_repository,
 };
 
 /// Something that we made.
@@ -81,10 +83,9 @@ pub(crate) fn everything(
     around: &Around,
     is_over: &dyn Fn(&str) -> bool,
 ) -> Vec<Thing> {
-    let recorded: BTreeSet<&str> = state.releases.iter().map(|it| it.container.as_str()).collect();
+    let recorded = |id: &str| state.releases.iter().any(|it| has(it, id));
     let running = state.running().map(|it| it.container.as_str());
-    let is_ours =
-        |id: &str, name: &str| recorded.contains(id) || operation_in(name).is_some_and(is_over);
+    let is_ours = |id: &str, name: &str| recorded(id) || operation_in(name).is_some_and(is_over);
     let mut all = stopped(around, &|id, name| is_ours(id, name) && Some(id) != running);
     let kept: BTreeSet<&str> = state.releases.iter().filter_map(|it| it.keep.as_deref()).collect();
     let there = around.image_names.iter().filter(|it| kept.contains(it.as_str()));
@@ -125,11 +126,16 @@ fn containers(state: &TargetState, around: &Around, is_over: &dyn Fn(&str) -> bo
     let last = releases.iter().map(|it| it.number).filter(|it| *it != state.current).max();
     let is_kept =
         |number: u32| number == state.current || Some(number) == back || Some(number) == last;
-    let record = |id: &str| state.releases.iter().find(|it| it.container == id);
+    let record = |id: &str| state.releases.iter().find(|it| has(it, id));
     stopped(around, &|id, name| match record(id) {
         Some(release) => !is_kept(release.release.number),
         None => operation_in(name).is_some_and(is_over),
     })
+}
+
+/// Whether a container is a release's own, or is parked with it.
+fn has(release: &KeptRelease, id: &str) -> bool {
+    release.container == id || release.dependents.iter().any(|it| it.container == id)
 }
 
 /// Containers that do not run and that `is_wanted` takes, by id and name.
@@ -156,7 +162,7 @@ mod tests {
     use serde_json::json;
     use switchback_core::release::{Evidence, Snapshot};
     use switchback_targets::container::{
-        document::{KeptRelease, Owner},
+        document::{KeptDependent, Owner},
         specification::Specification,
     };
 
@@ -184,6 +190,7 @@ mod tests {
             keep: keep.map(str::to_owned),
             specification: Specification { body: Value::Null, joins: vec![], ambiguous: vec![] },
             inspect: Value::Null,
+            dependents: Vec::new(),
         }
     }
 
@@ -192,7 +199,10 @@ mod tests {
         let owner = Owner { store: "s".into(), user: "u".into(), host: "h".into(), since: 1 };
         let releases = vec![
             release(1, Some("switchback-keep/web:op1-old"), None),
-            release(2, Some("switchback-keep/web:op2-new"), Some("op3")),
+            KeptRelease {
+                dependents: vec![KeptDependent { container: "d2".into(), name: String::new() }],
+                ..release(2, Some("switchback-keep/web:op2-new"), Some("op3"))
+            },
             release(3, None, None),
         ];
         TargetState { releases, current: 3, highest: 3, ..TargetState::new("web", owner, "op3") }
@@ -207,6 +217,7 @@ mod tests {
             containers: vec![
                 container("id3", "web", "running"),
                 container("id2", "web.switchback-op3-old", "exited"),
+                container("d2", "side.switchback-op3-old", "exited"),
                 container("id1", "web.switchback-op2-old", "exited"),
                 container("x1", "web.switchback-op4-new", "created"),
                 container("x2", "web.switchback-theirs-new", "created"),
@@ -252,6 +263,7 @@ mod tests {
             titles(&everything("web", &state(), &around(), &is_over)),
             [
                 "container web.switchback-op3-old",
+                "container side.switchback-op3-old",
                 "container web.switchback-op2-old",
                 "container web.switchback-op4-new",
                 "image name switchback-keep/web:op1-old",

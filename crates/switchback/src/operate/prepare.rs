@@ -334,6 +334,7 @@ pub fn gate_with(connected: &Connected, client: HttpClient) -> ContainerGate {
         short_looks: ShortLooks::default(),
         engine: connected.engine.clone(),
         name: connected.target().to_owned(),
+        beside: Vec::new(),
         health: connected.settings.health.clone(),
         client,
     }

@@ -259,6 +259,9 @@ async fn run(
     });
     let mut gate = prepare::gate(connected);
     gate.short_looks = ShortLooks::after_starts();
+    if let Some(Record::Opened { plan, .. }) = interrupted.records.first() {
+        gate.beside.clone_from(&plan.gate.expect.beside);
+    }
     let records = interrupted.records.clone();
     let mut journal = TwinJournal::new(around.store, operation, records, lease);
     let mut engine = Engine {

@@ -55,7 +55,10 @@ impl World {
         if self.docker_output(&["version"]).is_err() {
             return;
         }
-        let mut containers = self.temporary_containers();
+        let mut containers = self.containers();
+        let is_of = |it: &str, made: &String| it.starts_with(&format!("{made}.switchback-"));
+        containers.retain(|it| self.made.containers.borrow().iter().any(|made| is_of(it, made)));
+        containers.extend(self.temporary_containers());
         containers.extend(self.made.containers.borrow().iter().rev().cloned());
         self.quietly(&["rm", "--force", "--volumes"], &containers);
         self.quietly(&["network", "rm"], &self.made.networks.borrow());

@@ -18,6 +18,7 @@ mod hooks;
 mod interrupting;
 mod killing;
 mod killing_randomly;
+mod members;
 mod operators;
 mod pruning;
 mod random;

@@ -59,8 +59,14 @@ impl ContainerDriver {
         let running = self.expect(&commit.incoming, &commit.name).await?;
         let specification = self.specification_of(&commit.incoming, &before, commit.release.number);
         let keep = commit.keep.clone();
-        let running =
+        let mut running =
             self.kept(running, &commit.release, &commit.name, keep, specification).await?;
+        // What was parked with a release that is gone back to has its own data still.
+        if let (Subject::Existing(_), Some(known)) =
+            (&commit.incoming, before.release(commit.release.number))
+        {
+            running.dependents.clone_from(&known.dependents);
+        }
         let previous = match &commit.previous {
             None => None,
             Some(it) => match self.look(&it.container).await? {
@@ -68,7 +74,8 @@ impl ContainerDriver {
                     let known =
                         before.release(it.release.number).map(|it| it.specification.clone());
                     let keep = it.keep.clone();
-                    Some(self.kept(found, &it.release, &it.parked, keep, known).await?)
+                    let kept = self.kept(found, &it.release, &it.parked, keep, known).await?;
+                    Some(KeptRelease { dependents: it.dependents.clone(), ..kept })
                 }
                 None => self.kept_without_container(it).await?,
             },
@@ -135,6 +142,7 @@ impl ContainerDriver {
             keep,
             specification,
             inspect: member.inspect,
+            dependents: Vec::new(),
         })
     }
 

@@ -101,6 +101,12 @@ impl ContainerDriver {
         };
         let new = self.look(id).await?.unwrap_or(Value::Null);
         let image = new["Image"].as_str().unwrap_or_default().to_owned();
+        // An update is of the target: those that go along stay what they are.
+        if old.name() != self.setup.target && image != old.image_id() {
+            let reason = format!("it would get another image: {image} and not {}", old.image_id());
+            let action = format!("carry {} over", old.name());
+            return Err(TargetError::failed("preflight_failed", action, reason));
+        }
         let image = self.engine().image(&image).await;
         let image = image
             .map_err(|it| it.into_target("engine_unreachable", "look at the new image"))?

@@ -120,6 +120,7 @@ impl ContainerDriver {
             keep: draft.keep.clone(),
             specification: it.specification,
             inspect: it.inspect,
+            dependents: draft.dependents.clone(),
         }))
     }
 

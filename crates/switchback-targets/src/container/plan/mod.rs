@@ -17,7 +17,9 @@ pub use self::incoming::{digest_of, label_of, version_of, wanted_specification};
 use super::{
     change::{Change, CommitDraft, DataMount, DataSet, PreviousDraft, Subject},
     decisions::Decisions,
+    document::KeptDependent,
     driver::ContainerDriver,
+    gate::keeps_restarting,
     goal::{Desired, Goal},
     members::{Doing, Member, data_of},
     observe::Observed,
@@ -76,7 +78,7 @@ impl Planner<'_> {
             self.stage(),
             self.apply(),
             self.seal(&commit),
-            retire::steps(self.at, self.to, &commit, self.parked_dependents()),
+            retire::steps(self.at, self.to, &commit),
         ];
         let mut id = 0;
         let mut number = |changes: Vec<Change>| -> Vec<Step<Change>> {
@@ -169,6 +171,7 @@ impl Planner<'_> {
             release: release.clone(),
             container: target.id().to_owned(),
             parked: self.parked(&self.at.name),
+            dependents: self.parked_dependents(),
             keep: self.keep_of_current(),
         });
         let mut numbers: Vec<Release> = Vec::new();
@@ -254,6 +257,7 @@ impl Planner<'_> {
             version: self.incoming.label().filter(|_| reports),
             one_shot: doing == Doing::OneShot,
             stopped: doing == Doing::Stopped,
+            beside: self.beside(),
         };
         GatePolicy {
             interval: health.interval_ms,
@@ -266,10 +270,25 @@ impl Planner<'_> {
         }
     }
 
-    /// Dependents are made anew each time; their parked predecessors serve only the way back.
-    fn parked_dependents(&self) -> Vec<(String, String)> {
+    /// The dependents that have to stay up. Of one that kept restarting before nobody can ask that.
+    fn beside(&self) -> Vec<String> {
+        let now = i64::try_from(self.to.now).unwrap_or(i64::MAX);
+        let now = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
+        let stays_up =
+            |it: &&Member| it.doing() == Doing::Running && !keeps_restarting(&it.inspect, now);
+        let dependents = self.at.members.iter().skip(1).filter(stays_up);
+        dependents.map(|it| it.name().to_owned()).collect()
+    }
+
+    /// What is parked with the version that is left, and kept as long as that is: a dependent may
+    /// have written into its own layer as the container itself may.
+    fn parked_dependents(&self) -> Vec<KeptDependent> {
         let dependents = self.at.members.iter().skip(1);
-        dependents.map(|it| (it.id().to_owned(), self.parked(it.name()))).collect()
+        let parked = dependents.map(|it| KeptDependent {
+            container: it.id().to_owned(),
+            name: self.parked(it.name()),
+        });
+        parked.collect()
     }
 
     fn specifications(&self) -> HashMap<String, Specification> {

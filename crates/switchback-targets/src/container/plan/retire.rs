@@ -7,37 +7,39 @@ use crate::container::{
 };
 
 /// The steps after the commit.
-pub(super) fn steps(
-    at: &Observed,
-    to: &Desired,
-    commit: &CommitDraft,
-    parked_dependents: Vec<(String, String)>,
-) -> Vec<Change> {
-    let mut steps: Vec<Change> = parked_dependents
-        .into_iter()
-        .map(|(id, name)| Change::RemoveContainer { id, name })
-        .collect();
-    steps.extend(containers(at, commit));
+pub(super) fn steps(at: &Observed, to: &Desired, commit: &CommitDraft) -> Vec<Change> {
+    let mut steps = containers(at, commit);
     steps.extend(tags(at, commit));
     steps.extend(snapshots(at, to, commit));
     steps
 }
 
-/// Only the predecessor of what runs is kept as a container.
+/// Only the predecessor of what runs is kept as a container, with what went along with it. Those go
+/// before the container that they share something of.
 fn containers(at: &Observed, commit: &CommitDraft) -> Vec<Change> {
     let incoming = match &commit.incoming {
         Subject::Existing(id) => Some(id.as_str()),
         Subject::Created(_) => None,
     };
-    let is_needed = |id: &str| {
-        commit.previous.as_ref().is_some_and(|it| it.container == id) || incoming == Some(id)
+    let previous = commit.previous.as_ref().map(|it| it.container.as_str());
+    let mut steps = Vec::new();
+    let mut remove = |id: &str, name: &str| {
+        if at.found.containers.iter().any(|it| it["Id"] == id) {
+            steps.push(Change::RemoveContainer { id: id.to_owned(), name: name.to_owned() });
+        }
     };
-    let releases = at.state.iter().flat_map(|it| &it.releases);
-    releases
-        .filter(|it| !is_needed(&it.container))
-        .filter(|it| at.found.containers.iter().any(|found| found["Id"] == it.container.as_str()))
-        .map(|it| Change::RemoveContainer { id: it.container.clone(), name: it.name.clone() })
-        .collect()
+    for release in at.state.iter().flat_map(|it| &it.releases) {
+        let id = release.container.as_str();
+        // What went along with the previous version when it was left the time before is older than
+        // what goes along with it now.
+        if incoming != Some(id) {
+            release.dependents.iter().for_each(|it| remove(&it.container, &it.name));
+            if previous != Some(id) {
+                remove(id, &release.name);
+            }
+        }
+    }
+    steps
 }
 
 /// Names of ours on images of releases that are dropped, unless a kept release has the same.

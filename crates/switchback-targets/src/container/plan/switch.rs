@@ -43,7 +43,7 @@ impl Planner<'_> {
             steps.push(Change::CreateContainer {
                 name: self.temporary(dependent.name()),
                 final_name: dependent.name().to_owned(),
-                image: dependent.image_reference().to_owned(),
+                image: dependent.own_image_reference(),
                 specification: self.to.key.hash(&specification.body),
             });
         }
@@ -89,9 +89,7 @@ impl Planner<'_> {
         if steps.iter().any(|it| matches!(it, Change::BackUpData { .. })) {
             steps.push(Change::HandOverBackup { operation: self.to.operation.clone() });
         }
-        if self.doing() != Doing::Stopped {
-            steps.extend(self.starts());
-        }
+        steps.extend(self.starts());
         steps
     }
 
@@ -136,10 +134,13 @@ impl Planner<'_> {
         steps
     }
 
+    /// What ran is started; who was stopped stays so.
     fn starts(&self) -> Vec<Change> {
-        let first = self.incoming.subject(&self.temporary(&self.at.name));
-        let mut starts =
-            vec![Change::StartContainer { subject: first, name: self.at.name.clone() }];
+        let subject = self.incoming.subject(&self.temporary(&self.at.name));
+        let mut starts = Vec::new();
+        if self.doing() != Doing::Stopped {
+            starts.push(Change::StartContainer { subject, name: self.at.name.clone() });
+        }
         for dependent in self.at.members.iter().skip(1).filter(|it| it.was().is_some()) {
             let subject = Subject::Created(self.temporary(dependent.name()));
             starts.push(Change::StartContainer { subject, name: dependent.name().to_owned() });

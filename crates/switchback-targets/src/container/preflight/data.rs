@@ -23,6 +23,7 @@ pub(super) fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
         all.push(written_layer(target, to));
         all.push(covered(target, to));
     }
+    all.extend(at.members.iter().skip(1).filter_map(|it| written_beside(it, at)));
     all.extend(super::with_data::check(at, to));
     all
 }
@@ -73,18 +74,35 @@ fn snapshot(at: &Observed, to: &Desired) -> Check {
 fn written_layer(target: &Member, to: &Desired) -> Check {
     let lost = lost_paths(target, &to.settings.accounts);
     if lost.is_empty() {
-        return Check::passed("layer", "nothing was written outside of volumes");
+        return Check::passed(
+            "layer",
+            format!("{} has written nothing outside of volumes", target.name()),
+        );
     }
+    Check::warned("layer", written_outside(target, &lost))
+}
+
+/// The same for one that goes along, where there is something.
+fn written_beside(dependent: &Member, at: &Observed) -> Option<Check> {
+    let lost = lost_paths(dependent, &[]);
+    let message = format!(
+        "{} (it goes along with {}; the old one is kept, stopped, until the update after this one)",
+        written_outside(dependent, &lost),
+        at.name
+    );
+    (!lost.is_empty()).then(|| Check::warned("layer", message))
+}
+
+fn written_outside(member: &Member, lost: &[String]) -> String {
     let shown: Vec<&str> = lost.iter().take(5).map(String::as_str).collect();
     let more = lost.len().saturating_sub(shown.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let message = format!(
+    format!(
         "{} has written outside of its volumes; the new container starts without: {}{more} \
          (the old one keeps it until the update after this one)",
-        target.name(),
+        member.name(),
         shown.join(", ")
-    );
-    Check::warned("layer", message)
+    )
 }
 
 /// The deepest paths that were written and that no mount, disposable folder or carried account

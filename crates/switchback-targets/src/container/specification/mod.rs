@@ -12,6 +12,8 @@ mod network;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::members::means;
+
 pub(crate) use self::config::merged;
 pub use self::network::user_endpoint;
 
@@ -131,7 +133,7 @@ impl Specification {
         let host = &mut self.body["HostConfig"];
         for mode in ["NetworkMode", "PidMode", "IpcMode"] {
             let target = host[mode].as_str().and_then(|it| it.strip_prefix("container:"));
-            if target.is_some_and(|it| it == old || it == old_name) {
+            if target.is_some_and(|it| means(it, old, old_name)) {
                 host[mode] = json!(format!("container:{new}"));
             }
         }
@@ -140,7 +142,7 @@ impl Specification {
             for it in all {
                 let Some(text) = it.as_str() else { continue };
                 let (name, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
-                if name == old || name == old_name {
+                if means(name, old, old_name) {
                     *it = json!(format!("{new}{rest}"));
                 }
             }
