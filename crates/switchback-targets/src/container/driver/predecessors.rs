@@ -144,7 +144,7 @@ impl ContainerDriver {
 
     async fn make_again(&self, name: &str, known: &Predecessor) -> Result<Value, TargetError> {
         self.progress(EventKind::Warning {
-            code: "container_removed".to_owned(),
+            code: "drifted".to_owned(),
             message: format!("container {name} was removed meanwhile: it is made again"),
         });
         let image = self.image_again(known).await?;
