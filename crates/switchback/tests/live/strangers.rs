@@ -177,17 +177,16 @@ fn an_old_version_renamed_half_way_is_left_under_its_name_and_named() {
 }
 
 #[test]
-fn an_old_version_removed_half_way_is_stuck_and_says_what_is_missing() {
+fn an_old_version_removed_half_way_is_made_again_from_its_record() {
     let world = prepared("gone");
+    let old = world.id();
     let remove = |name: &str, _: &str| words(&["rm", "--force", name]);
-    let stuck = meddled(&world, takes_the_policy, remove).exits(5);
-    let (code, message) = code_and_message(&stuck);
-    assert_eq!(code, "undo_failed", "{stuck}");
-    assert!(message.contains(&world.name), "what is missing is named:\n{stuck}");
-    assert_eq!(
-        world.docker(&["volume", "ls", "-q", "--filter", &format!("name={}", world.name)]),
-        world.name
-    );
+    let back = meddled(&world, takes_the_policy, remove).exits(4).has("/outcome", "rolled_back");
+    assert_ne!(world.id(), old, "{back}");
+    assert_eq!(world.serving(), "1.0.0", "{back}");
+    assert_eq!(world.rows(), 3, "{back}");
+    assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{back}");
+    assert_eq!(world.service()["HostConfig"]["RestartPolicy"]["Name"], "unless-stopped", "{back}");
 }
 
 #[test]
