@@ -116,20 +116,8 @@ pub(super) async fn recover(context: &Context, args: RecoverArgs) -> Answer<Exit
     }
     let document = json!({ "results": results });
     drop(context.printer.operation(&document));
-    let code = ExitCode::worst(results.iter().map(recovered));
+    let code = ExitCode::worst(results.iter().map(ExitCode::of_recovery));
     Ok(code)
-}
-
-/// A recovery has done its work when nothing is left open, whichever way it went.
-fn recovered(result: &Value) -> ExitCode {
-    match result["outcome"].as_str() {
-        Some("committed" | "rolled_back" | "interrupted" | "failed")
-            if result.get("operation").is_some() && result["error"]["code"] != "locked" =>
-        {
-            ExitCode::Done
-        }
-        _ => ExitCode::of_result(result),
-    }
 }
 
 fn request(

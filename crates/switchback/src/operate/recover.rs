@@ -14,7 +14,7 @@ use switchback_targets::{
 };
 
 use super::{
-    Answer, Request, Surroundings,
+    Answer, Request, Surroundings, Wanted,
     connect::{Connected, Fact, Kept},
     decisions,
     execute::{Ended, begin, give_back, is_closed, is_over, lease as ask_lease, owner},
@@ -47,6 +47,11 @@ impl Interrupted {
     /// Whether it has ended so that a person must look: no command but `recover` touches it then.
     pub fn is_stuck(&self) -> bool {
         matches!(self.records.last(), Some(Record::Closed { outcome: Outcome::Stuck { .. } }))
+    }
+
+    /// Whether it has come to its end already, and only the history does not say so.
+    pub fn has_ended(&self) -> bool {
+        end_of(&self.records).is_some()
     }
 }
 
@@ -90,7 +95,7 @@ pub async fn find(
         }
         if !may_work {
             // Whoever has written to the target since has brought it to an end.
-            super::drive::over_elsewhere(around, &operation)?;
+            super::conclude::over_elsewhere(around, &operation)?;
         }
     }
     let is_open = !kept.journal.is_empty() && !is_closed(&kept.journal);
@@ -297,7 +302,14 @@ fn take_in(
     // It may be ours, and thought over before what was written with the target appeared there.
     let is_new = matches!(around.store.operation(operation)?, Lookup::Missing);
     if is_new {
-        begin(around, connected, request, operation, started_at)?;
+        let request = Request {
+            goal: asked(&interrupted.records, operation),
+            trigger: "manual".to_owned(),
+            ..request.clone()
+        };
+        let since = interrupted.held.as_ref().map(|it| it.holder.since);
+        let begun_at = since.unwrap_or(started_at).min(started_at);
+        begin(around, connected, &request, operation, begun_at)?;
     }
     for (sequence, record) in interrupted.records.iter().enumerate().skip(known) {
         let text = serde_json::to_string(record)
@@ -305,6 +317,17 @@ fn take_in(
         around.store.append(operation, u64::try_from(sequence).unwrap_or(u64::MAX), &text)?;
     }
     Ok(())
+}
+
+/// What was asked for, as the plan tells: an update makes a release of its own.
+fn asked(records: &[Fact], operation: &str) -> Wanted {
+    let makes_one = |change: &Change| matches!(change, Change::RecordRelease { commit } if commit.release.operation.as_deref() == Some(operation));
+    match records.first() {
+        Some(Record::Opened { plan, .. }) if !plan.seal.iter().any(|it| makes_one(&it.change)) => {
+            Wanted::Rollback { to: None, with_data: false }
+        }
+        _ => Wanted::default(),
+    }
 }
 
 /// The data that the transaction is about, as its plan names it; else what the container has.

@@ -84,6 +84,30 @@ fn an_interrupt_during_the_gate_brings_the_old_one_back() {
 }
 
 #[test]
+fn an_update_keeps_its_line_in_the_history_beside_that_of_its_recovery() {
+    let world = serving("intlines");
+    signalled(&world, Signal::KILL, |line: &str| line.contains("/stop?t="));
+    let recovered = world.run_json(&["recover", "web", "-y"]).exits(0);
+    let result = recovered.json()["results"][0].clone();
+    let document = world.run_json(&["history", "web"]).exits(0).json();
+    let (recovery, update) = (&document["operations"][0], &document["operations"][1]);
+
+    assert_eq!(world.history(), ["update interrupted 130", "recover interrupted 0"]);
+    assert_eq!(recovery["operation"], result["recovery"], "{document:#}");
+    assert_eq!(recovery["related"], update["operation"], "{document:#}");
+    assert_eq!(recovery["trigger"], "recovery", "{document:#}");
+    assert!(recovery["command_line"].as_str().unwrap().contains("recover web"), "{document:#}");
+
+    assert_eq!(update["operation"], result["operation"], "{document:#}");
+    assert_eq!(update["action"], "update", "{document:#}");
+    assert_eq!(update["trigger"], "manual", "{document:#}");
+    assert!(update["command_line"].as_str().unwrap().contains("update web"), "{document:#}");
+    assert_eq!(update["recovered"]["operation"], recovery["operation"], "{document:#}");
+    assert_eq!(update["recovered"]["at"], recovery["finished_at"], "{document:#}");
+    assert!(world.run(&["history", "web"]).stdout.contains(", recovered by "));
+}
+
+#[test]
 fn a_closed_terminal_stops_nothing() {
     let world = serving("hangup");
     signalled(&world, Signal::HUP, creates).exits(0).has("/outcome", "committed");
