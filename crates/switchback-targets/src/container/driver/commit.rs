@@ -90,6 +90,7 @@ impl ContainerDriver {
         if let Some(decisions) = &commit.decisions {
             after.decisions.clone_from(decisions);
         }
+        after.drop_snapshots(&commit.dropped_snapshots);
         self.write(STATE_FILE, &TargetState { deployment, owner, ..after }).await
     }
 
