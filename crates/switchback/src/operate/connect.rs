@@ -14,7 +14,7 @@ use switchback_targets::{
     keeper,
 };
 
-use super::Answer;
+use super::{Answer, execute::is_closed};
 use crate::{
     config::{Deployment, Kind},
     error::CommandError,
@@ -115,6 +115,16 @@ impl Connected {
     /// Reads what is kept with the target, in one request.
     pub async fn kept(&self) -> Answer<Kept> {
         read_kept(&self.name, keeper::read_records(&self.engine, self.target()).await?)
+    }
+}
+
+impl Kept {
+    /// Whether an operation is known with the target to be at its end: by the record, or by the last
+    /// transaction itself.
+    pub(crate) fn is_over(&self, operation: &str) -> bool {
+        let is_last = self.operation.as_deref() == Some(operation);
+        is_last && !self.journal.is_empty() && is_closed(&self.journal)
+            || self.state.as_ref().is_some_and(|it| it.has_ended(operation))
     }
 }
 
