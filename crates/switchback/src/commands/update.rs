@@ -259,8 +259,12 @@ async fn show_plan(
     let around = context.surroundings(store, sender)?;
     let connected = connect::connect(deployment).await?;
     let kept = connected.kept().await?;
-    let prepared = prepare::prepare(&around, &connected, &kept, request, &execute::id()).await?;
+    let prepared = prepare::survey(&around, &connected, &kept, request, &execute::id()).await?;
     let document = plan_document::document(&connected, &prepared);
     drop(context.printer.result(&text::plan(&document), &document));
-    Ok(if prepared.planned.is_some() { ExitCode::Available } else { ExitCode::Done })
+    Ok(match (&prepared.refused, &prepared.planned) {
+        (Some(refused), _) => refused.exit_code(),
+        (None, Some(_)) => ExitCode::Available,
+        (None, None) => ExitCode::Done,
+    })
 }
