@@ -98,7 +98,8 @@ pub(super) async fn recover(context: &Context, args: RecoverArgs) -> Answer<Exit
     let way = if args.accept_current { Way::AcceptCurrent } else { Way::Finish };
     let mut results = Vec::new();
     for deployment in chosen {
-        if deployment.container.is_none() || deployment.host.is_some() {
+        // Of all only those count of which something could have been left.
+        if args.name.is_none() && (deployment.container.is_none() || deployment.host.is_some()) {
             continue;
         }
         let (follower, events) = Follower::begin(context);
@@ -109,15 +110,26 @@ pub(super) async fn recover(context: &Context, args: RecoverArgs) -> Answer<Exit
         drop((around, busy));
         follower.end().await;
         match done {
+            Ok(None) if args.name.is_some() => results.push(nothing_open(&deployment.name)),
             Ok(None) => {}
             Ok(Some(document)) => results.push(document),
             Err(error) => results.push(failed(&deployment.name, "recover", &error)),
         }
     }
-    let document = json!({ "results": results });
-    drop(context.printer.operation(&document));
     let code = ExitCode::worst(results.iter().map(ExitCode::of_recovery));
+    let document = match (&args.name, results.as_slice()) {
+        (Some(_), [one]) => one.clone(),
+        _ => json!({ "results": results }),
+    };
+    drop(context.printer.operation(&document));
     Ok(code)
+}
+
+/// The result where nothing was left half-way.
+fn nothing_open(name: &str) -> Value {
+    let mut document = without_transaction(name, "recover", "up_to_date", None);
+    document["trigger"] = json!("recovery");
+    document
 }
 
 fn request(

@@ -36,7 +36,10 @@ fn a_snapshot_that_is_kept_no_longer_is_named_no_longer() {
     let shown = world.run_json(&["show", "web"]).exits(0).json();
     let named: Vec<&Value> = shown["snapshots"].as_array().unwrap().iter().collect();
     assert_eq!(named.len(), 1, "{shown:#}");
-    assert_eq!((&named[0]["release"], &named[0]["operation"]), (&"r2".into(), &second["operation"]));
+    assert_eq!(
+        (&named[0]["release"], &named[0]["operation"]),
+        (&"r2".into(), &second["operation"])
+    );
 
     // Each is as old as the act, and not as the plan.
     let told = world.run_json(&["show", "web", operation]).exits(0).json();
@@ -65,8 +68,7 @@ fn what_was_left_over_by_accepting_what_runs_goes_with_gc() {
     let old = world.id();
     world.publish("2.0.0", &[]);
     let socket = world.folder.path().join("engine.sock");
-    let proxy =
-        Proxy::start(&socket, world.lab.engine_url(), (0, Moment::HeldBack, Signal::KILL));
+    let proxy = Proxy::start(&socket, world.lab.engine_url(), (0, Moment::HeldBack, Signal::KILL));
     let running = Running::spawn(world.command("state", &proxy.url, &["update", "web", "-y"]));
     proxy.watch(running.pid());
     let stops = || proxy.requests().iter().any(|it| it.contains("/stop?t="));
