@@ -1,7 +1,7 @@
 //! One error of a command, as people and programs are told it.
 
 use serde_json::{Map, Value, json};
-use switchback_core::{JournalError, PlanError, TargetError, engine::RecoverError};
+use switchback_core::{JournalError, PlanError, TargetError, engine::RecoverError, words};
 use switchback_targets::{
     engine_api::{EngineError, LocationError},
     keeper::lease::Held,
@@ -228,10 +228,10 @@ pub fn locked(held: &Held, deployment: &str, now: u64) -> CommandError {
     let since = i64::try_from(holder.since).unwrap_or_default();
     let since = jiff::Timestamp::from_millisecond(since).unwrap_or_default();
     let (message, hint) = if held.seems_expired(now) {
-        let seconds = now.saturating_sub(held.last_sign()) / 1000;
+        let span = words::milliseconds(now.saturating_sub(held.last_sign()));
         (
             format!(
-                "an operation was begun on it at {since} by {holder}, whose lease seems to have expired: its last sign of life was {seconds} s ago"
+                "an operation was begun on it at {since} by {holder}, whose lease seems to have expired: its last sign of life was {span} ago"
             ),
             format!("switchback recover {deployment}"),
         )

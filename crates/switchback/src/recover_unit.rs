@@ -135,7 +135,9 @@ impl Machine {
             Ok(Ok(said)) if said.status.success() => return Ok(()),
             Ok(Ok(said)) => String::from_utf8_lossy(&said.stderr).trim().to_owned(),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} s", SYSTEMCTL_LIMIT.as_secs()),
+            Err(_) => {
+                format!("no answer within {}", switchback_core::words::duration(SYSTEMCTL_LIMIT))
+            }
         };
         let words = arguments.join(" ");
         let message = format!("the unit is written, but systemctl {words} failed: {reason}");

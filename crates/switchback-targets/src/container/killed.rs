@@ -3,6 +3,7 @@
 //! said after the first stop by us, and before the next one.
 
 use serde_json::{Value, json};
+use switchback_core::words;
 
 use super::{members::Member, observe::Observed, settings::ContainerSettings};
 
@@ -53,9 +54,9 @@ impl Killed {
 
     /// What happened, and what to do about it.
     pub fn after(&self, settings: &ContainerSettings) -> String {
-        let Self { name, timeout_s, .. } = self;
+        let (name, span) = (&self.name, self.span());
         format!(
-            "{name} did not end when it was stopped, and was killed after {timeout_s} s, all of it \
+            "{name} did not end when it was stopped, and was killed after {span}, all of it \
              downtime. {}",
             self.remedy(settings)
         )
@@ -63,9 +64,9 @@ impl Killed {
 
     /// What will happen, and what to do about it.
     pub fn before(&self, settings: &ContainerSettings) -> String {
-        let Self { name, timeout_s, .. } = self;
+        let (name, span) = (&self.name, self.span());
         format!(
-            "the last version of {name} that was stopped had to be killed: expect {timeout_s} s of \
+            "the last version of {name} that was stopped had to be killed: expect {span} of \
              downtime for the stop alone. {}",
             self.remedy(settings)
         )
@@ -75,6 +76,10 @@ impl Killed {
         let is_declared = settings.run.is_some() && self.name == settings.container;
         match (self.has_init, is_declared) {
             (true, _) => {
+    fn span(&self) -> String {
+        words::duration(std::time::Duration::from_secs(self.timeout_s))
+    }
+
                 "It has an init already: give its image a STOPSIGNAL that it heeds".to_owned()
             }
             (false, true) => format!(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use switchback_core::words;
+
 use super::platform::Platform;
 use super::reference::Reference;
 
@@ -17,7 +19,7 @@ pub enum RegistryError {
         cause: String,
     },
     /// It took the question and did not answer.
-    #[error("registry {registry} gave no answer within {} s", limit.as_secs_f32())]
+    #[error("registry {registry} gave no answer within {}", words::duration(*limit))]
     Timeout {
         /// Its host.
         registry: String,
@@ -200,7 +202,7 @@ fn login_command(registry: &str) -> String {
 }
 
 fn in_seconds(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!(", for another {} s", wait.as_secs()))
+    retry_after.map_or_else(String::new, |wait| format!(", for another {}", words::duration(wait)))
 }
 
 fn list(platforms: &[Platform]) -> String {

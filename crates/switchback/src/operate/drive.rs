@@ -1,7 +1,7 @@
 //! One operation from its wish to its result.
 
 use serde_json::{Value, json};
-use switchback_core::{Outcome, event::EventKind};
+use switchback_core::{Outcome, event::EventKind, words};
 use switchback_targets::keeper::lease;
 
 use super::{
@@ -139,8 +139,8 @@ async fn finish_first(
 ) -> Answer<()> {
     let watched = interrupted.held.as_ref().filter(|it| !recover::is_gone(around, it));
     let once = watched.map(|it| {
-        let seconds = it.term_ms / 1000 + 1;
-        format!(", once the lease of {} has been seen to stand still for {seconds} s", it.holder)
+        let span = words::milliseconds(it.term_ms + 1_000);
+        format!(", once the lease of {} has been seen to stand still for {span}", it.holder)
     });
     let message = format!(
         "operation {} was interrupted; it is finished or undone first{}",

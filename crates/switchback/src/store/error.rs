@@ -90,7 +90,7 @@ pub enum StoreError {
         written_by: String,
     },
     /// Another process kept the store locked for longer than we wait.
-    #[error("{} was locked by another process for {waited_ms} ms", path.display())]
+    #[error("{} was locked by another process for {}", path.display(), switchback_core::words::milliseconds(*waited_ms))]
     Locked {
         /// The database file.
         path: PathBuf,
