@@ -17,7 +17,7 @@ use super::{
     Answer, Request, Surroundings, Wanted,
     connect::{Connected, Fact, Kept},
     decisions,
-    execute::{Ended, begin, give_back, is_closed, is_over, lease as ask_lease, owner},
+    execute::{Ended, begin, give_back, is_closed, is_over, lease_after, owner},
     journal::{self, TwinJournal},
     now, prepare, report,
     who::{has_ended, is_alive},
@@ -130,10 +130,12 @@ fn lone_lease(held: Option<Held>) -> Option<Interrupted> {
     })
 }
 
-/// Whether the holder of a lease is known to be gone: a process of ours on this host that has ended.
+/// Whether the holder of a lease is known to be gone: a process of ours, in this very place, that has
+/// ended. Whatever leaves a doubt is waited for until it has expired.
 pub fn is_gone(around: &Surroundings<'_>, held: &Held) -> bool {
     let holder = &held.holder;
-    let is_ours = holder.store == around.store.id() && holder.host == around.who.host;
+    // A copy of this store would find our id and perhaps our host's name, but not what we have claimed.
+    let is_ours = holder.store == around.store.id() && around.store.is_abandoned(&holder.operation);
     is_ours && has_ended(holder)
 }
 
@@ -182,6 +184,7 @@ pub async fn recover(
         patience_ms = if is_gone { 0 } else { lease::TERM / 3 + 1_000 };
     }
     if interrupted.records.is_empty() {
+        around.store.drop_claim(&interrupted.operation);
         return Ok(None);
     }
     if let Some(outcome) = end_of(&interrupted.records) {
@@ -196,7 +199,9 @@ pub async fn recover(
         }));
     }
     let data = data(connected, &interrupted.records).await?;
-    let lease = ask_lease(around, connected, request, &interrupted.operation, &data).await?;
+    let before = interrupted.held.as_ref().map(|it| &it.holder);
+    let operation = &interrupted.operation;
+    let lease = lease_after(around, connected, request, operation, &data, before).await?;
     let renewing = lease.keep_renewing();
     if patience_ms > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(patience_ms)).await;
