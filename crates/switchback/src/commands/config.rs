@@ -130,7 +130,7 @@ impl From<EditError> for CommandError {
     fn from(error: EditError) -> Self {
         let hint = match &error {
             EditError::UnknownKey { nearest: Some(nearest), .. } => {
-                format!("switchback config get {nearest}")
+                format!("switchback config schema   # every key; did you mean {nearest}?")
             }
             EditError::NotToml(_) => "switchback config validate".to_owned(),
             _ => "switchback config schema   (every key, with what it takes)".to_owned(),
