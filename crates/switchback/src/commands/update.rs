@@ -105,7 +105,10 @@ pub(super) async fn recover(context: &Context, args: RecoverArgs) -> Answer<Exit
         let (follower, events) = Follower::begin(context);
         let around = context.surroundings(&store, events)?;
         let busy = Busy::begin();
-        let mut agree = |document: &Value| ask(context, "recover", document);
+        let mut agree = |document: &Value| {
+            announce(context, "recover", document);
+            ask(context, "recover", document)
+        };
         let done = drive::recover_one(&around, deployment, way, &follower, &mut agree).await;
         drop((around, busy));
         follower.end().await;
@@ -179,16 +182,17 @@ async fn one(
             return Err(CommandError::new("plan_stale", message)
                 .hint(format!("switchback plan {}", deployment.name)));
         }
-        if request.force { Ok(()) } else { ask(context, action, document) }
+        announce(context, action, document);
     };
+        if request.force { Ok(()) } else { ask(context, action, document) }
     let done = drive::drive(&around, deployment, request, &follower, &mut agree).await;
     drop((around, busy));
     follower.end().await;
     done.unwrap_or_else(|error| failed(&deployment.name, action, &error))
 }
 
-/// Asks whether to go on; without a terminal and without `-y` nothing is changed.
-fn ask(context: &Context, action: &str, document: &Value) -> Answer<()> {
+/// Says what it costs, also where nobody is asked and with `--quiet`.
+fn announce(context: &Context, action: &str, document: &Value) {
     for line in warning::before_change(action, document) {
         context.printer.before_question(&line);
     }
