@@ -132,7 +132,7 @@ impl From<RegistryError> for CommandError {
 impl From<ReferenceError> for CommandError {
     fn from(error: ReferenceError) -> Self {
         Self::new("usage", error.to_string()).hint(
-            "write it as registry.example/acme/web:1.4, or see what is followed: switchback check",
+            "switchback check   # shows what is followed; write a reference as registry.example/acme/web:1.4",
         )
     }
 }
@@ -176,7 +176,7 @@ impl From<RecoverError> for CommandError {
     fn from(error: RecoverError) -> Self {
         match error {
             RecoverError::Fenced(fenced) => Self::new("locked", fenced.to_string())
-                .hint("switchback status   (whoever has the lease has the last word)"),
+                .hint("switchback status   # whoever has the lease has the last word"),
             RecoverError::Journal(error) => error.into(),
         }
     }
@@ -239,7 +239,7 @@ pub fn locked(held: &Held, deployment: &str, now: u64) -> CommandError {
         (
             format!("another operation is at work on it, since {since}: {holder}"),
             format!(
-                "wait for it: --lock-timeout 5m   (if that process is gone: switchback recover {deployment})"
+                "switchback status {deployment}   # shows whether it goes on; wait for it with --lock-timeout 5m; if that process is gone: switchback recover {deployment}"
             ),
         )
     };

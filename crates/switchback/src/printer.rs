@@ -3,6 +3,7 @@
 //! Standard output carries results and nothing else; progress, warnings and notices go to standard
 //! error. Everything is written through handles, so that a test can read along.
 
+mod last_word;
 mod stream;
 
 use std::{
@@ -13,9 +14,10 @@ use std::{
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde_json::Value;
 
-use crate::display::{self, Display};
+use crate::display::{self, Display, typed};
 use crate::exit_code::ExitCode;
 
+use last_word::Said;
 #[cfg(test)]
 pub(crate) use stream::Captured;
 pub use stream::Stream;
@@ -90,22 +92,6 @@ pub struct Printer {
     /// Held while a result is written, and shared by all clones.
     said: Arc<Mutex<Said>>,
 }
-
-/// What a program that reads along has been told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Said {
-    /// No result yet.
-    #[default]
-    Nothing,
-    /// A result.
-    Result,
-    /// That there will be none.
-    LastWord,
-}
-
-/// How long the last word waits for a result that is being written, to a reader who may never take it.
-const LAST_WORD_TRIES: u32 = 50;
-const LAST_WORD_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
 impl Printer {
     /// Prints to the streams of this process.
@@ -194,27 +180,8 @@ impl Printer {
     fn write_result(&self, text: &str, document: &Value) -> io::Result<()> {
         match self.wishes.output {
             Output::Text => self.stdout.write(text),
-            Output::Json => self.stdout.write(&format!("{document:#}\n")),
-            Output::Ndjson => self.stdout.write(&format!("{document}\n")),
-        }
-    }
-
-    /// Says why there will be no result, for whoever is about to end the process at once; programs get
-    /// a document in its place, unless they have one. Nothing is printed as a result after it.
-    pub fn last_word(&self, error: &Value) {
-        self.clear_terminal();
-        if self.wishes.output == Output::Text {
-            return drop(self.error(error));
-        }
-        for _ in 0..LAST_WORD_TRIES {
-            if let Ok(mut said) = self.said.try_lock() {
-                if *said == Said::Nothing {
-                    drop(self.write_result("", error));
-                }
-                *said = Said::LastWord;
-                return;
-            }
-            std::thread::sleep(LAST_WORD_PAUSE);
+            Output::Json => self.stdout.write(&format!("{:#}\n", typed::in_document(document))),
+            Output::Ndjson => self.stdout.write(&format!("{}\n", typed::in_document(document))),
         }
     }
 
@@ -331,23 +298,6 @@ mod tests {
         assert_eq!(lines[0]["event"], "started");
         assert_eq!(lines.last().unwrap()["outcome"], "committed");
         assert_eq!(stderr, "Warning: the disk is nearly full\n");
-    }
-
-    #[test]
-    fn whoever_leaves_at_once_leaves_one_document() {
-        for (has_result, code) in [(false, json!("interrupted")), (true, Value::Null)] {
-            let (stdout, stderr) = (Captured::default(), Captured::default());
-            let wishes = Wishes { output: Output::Json, ..Wishes::default() };
-            let printer = Printer::new(wishes, PIPE, stdout.stream(), stderr.stream());
-            let result = json!({"deployment": "web", "outcome": "committed"});
-            if has_result {
-                printer.operation(&result).unwrap();
-            }
-            printer.clone().last_word(&json!({"error": {"code": "interrupted"}}));
-            printer.operation(&result).unwrap();
-            let document: Value = serde_json::from_str(&stdout.text()).unwrap();
-            assert_eq!(document["error"]["code"], code);
-        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Machine {
             Standing::Impossible => {
                 let message = "systemd does not run this machine: there is no unit to be installed";
                 return Err(CommandError::new("preflight_failed", message)
-                    .hint("switchback recover --yes   (to be run when the machine starts)"));
+                    .hint("switchback recover --yes   # to be run when the machine starts"));
             }
             Standing::Strange => {
                 let message = format!("{} is there and is not Switchback's", path.display());

@@ -5,7 +5,11 @@
 use serde_json::{Value, json};
 use switchback_core::words;
 
-use super::{members::Member, observe::Observed, settings::ContainerSettings};
+use super::{
+    members::Member,
+    observe::Observed,
+    settings::{ContainerSettings, key_of},
+};
 
 /// The exit code of a process that SIGKILL has ended.
 const KILLED: i64 = 137;
@@ -72,20 +76,20 @@ impl Killed {
         )
     }
 
-    fn remedy(&self, settings: &ContainerSettings) -> String {
-        let is_declared = settings.run.is_some() && self.name == settings.container;
-        match (self.has_init, is_declared) {
-            (true, _) => {
     fn span(&self) -> String {
         words::duration(std::time::Duration::from_secs(self.timeout_s))
     }
 
+    fn remedy(&self, settings: &ContainerSettings) -> String {
+        let is_declared = settings.run.is_some() && self.name == settings.container;
+        match (self.has_init, is_declared) {
+            (true, _) => {
                 "It has an init already: give its image a STOPSIGNAL that it heeds".to_owned()
             }
             (false, true) => format!(
                 "The first process of a container ignores a SIGTERM that it does not handle: \
-                 switchback config set deployment.{}.run.init true   (or a STOPSIGNAL in its image)",
-                settings.deployment
+                 switchback config set {} true   (or a STOPSIGNAL in its image)",
+                key_of(&settings.deployment, ".run.init")
             ),
             (false, false) => {
                 "The first process of a container ignores a SIGTERM that it does not \

@@ -163,18 +163,18 @@ impl RegistryError {
     /// What to type next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { registry, .. } | Self::Timeout { registry, .. } => {
-                Some(format!("see whether it answers from here: curl -sSI https://{registry}/v2/"))
-            }
+            Self::Unreachable { registry, .. } | Self::Timeout { registry, .. } => Some(format!(
+                "curl -sSI https://{registry}/v2/   # see whether it answers from here"
+            )),
             Self::Denied { registry, login, .. } => Some(hint_for_login(registry, login)),
             Self::NotFound { reference } => {
-                Some(format!("see what exists: docker manifest inspect {reference}"))
+                Some(format!("docker manifest inspect {reference}   # see what exists"))
             }
             Self::RateLimited { registry, login: LoginTried::NoneFound { .. }, .. } => {
-                Some(format!("a login has a higher limit: {}", login_command(registry)))
+                Some(format!("{}   # a login has a higher limit", login_command(registry)))
             }
             Self::PlatformMissing { reference, .. } => Some(format!(
-                "see for what it is made: docker manifest inspect {reference}; or name a tag that has it"
+                "docker manifest inspect {reference}   # see for what it is made, or name a tag that has it"
             )),
             Self::RateLimited { .. } | Self::BadAnswer { .. } | Self::Setup { .. } => None,
         }
@@ -184,10 +184,10 @@ impl RegistryError {
 fn hint_for_login(registry: &str, login: &LoginTried) -> String {
     let command = login_command(registry);
     match login {
-        LoginTried::NoneFound { .. } => format!("log in: {command}"),
-        LoginTried::Unreadable { .. } => format!("repair the login, or make it again: {command}"),
+        LoginTried::NoneFound { .. } => command,
+        LoginTried::Unreadable { .. } => format!("{command}   # or repair the login"),
         LoginTried::Used { .. } => {
-            format!("log in as somebody who may read it: {command}")
+            format!("{command}   # as somebody who may read it")
         }
     }
 }

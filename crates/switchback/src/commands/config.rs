@@ -133,7 +133,7 @@ impl From<EditError> for CommandError {
                 format!("switchback config schema   # every key; did you mean {nearest}?")
             }
             EditError::NotToml(_) => "switchback config validate".to_owned(),
-            _ => "switchback config schema   (every key, with what it takes)".to_owned(),
+            _ => "switchback config schema   # every key, with what it takes".to_owned(),
         };
         let code = if matches!(error, EditError::NotSet { .. }) { "not_found" } else { "usage" };
         Self::new(code, error.to_string()).hint(hint)

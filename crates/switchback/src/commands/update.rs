@@ -1,6 +1,7 @@
 //! `update`, `rollback`, `recover`, `plan`.
 
 use serde_json::{Value, json};
+use switchback_targets::container::settings::key_of;
 
 use super::follow::Follower;
 use crate::{
@@ -155,7 +156,7 @@ fn request(
 fn release_number(text: &str) -> Answer<u32> {
     text.strip_prefix('r').unwrap_or(text).parse().map_err(|_| {
         CommandError::new("usage", format!("{text} is no release: they are called r1, r2, …"))
-            .hint("switchback show")
+            .hint("switchback status   # names the releases that there are")
     })
 }
 
@@ -183,8 +184,8 @@ async fn one(
                 .hint(format!("switchback plan {}", deployment.name)));
         }
         announce(context, action, document);
-    };
         if request.force { Ok(()) } else { ask(context, action, document) }
+    };
     let done = drive::drive(&around, deployment, request, &follower, &mut agree).await;
     drop((around, busy));
     follower.end().await;
@@ -196,6 +197,10 @@ fn announce(context: &Context, action: &str, document: &Value) {
     for line in warning::before_change(action, document) {
         context.printer.before_question(&line);
     }
+}
+
+/// Asks whether to go on; without a terminal and without `-y` nothing is changed.
+fn ask(context: &Context, action: &str, document: &Value) -> Answer<()> {
     let situation = Situation {
         yes: context.global.yes,
         terminal: context.printer.can_ask(),
@@ -256,7 +261,7 @@ fn refuse_off(deployment: &Deployment) -> Answer<Option<String>> {
     }
     let name = &deployment.name;
     Err(CommandError::new("not_permitted", format!("{name} has updates = \"off\""))
-        .hint(format!("switchback config set deployment.{name}.updates manual")))
+        .hint(format!("switchback config set {} manual", key_of(name, ".updates"))))
 }
 
 fn skipped_result(name: &str, reason: &str) -> Value {

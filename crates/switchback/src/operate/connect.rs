@@ -8,7 +8,7 @@ use switchback_targets::{
     container::{
         change::{Change, Receipt},
         document::TargetState,
-        settings::ContainerSettings,
+        settings::{ContainerSettings, key_of},
     },
     engine_api::{EngineClient, EngineLocation, locate},
     keeper,
@@ -51,8 +51,11 @@ pub(crate) fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
     let name = &deployment.name;
     if let Some(host) = &deployment.host {
         let message = format!("{name} is on host {host}: hosts over SSH are not supported yet");
-        return Err(CommandError::new("usage", message)
-            .hint("run switchback on that host, or name its engine: engine = \"tcp://…\""));
+        return Err(CommandError::new("usage", message).hint(format!(
+            "switchback config get {}   # run switchback there, or name its engine: {}",
+            key_of(name, ".host"),
+            key_of(name, ".engine")
+        )));
     }
     match (&deployment.container, deployment.kind) {
         (Some(settings), Kind::Container) => Ok(settings.clone()),
@@ -171,8 +174,9 @@ pub(crate) fn refuse_other_engine(store: &Store, connected: &Connected) -> Answe
         known.engine, location.url, location.source
     );
     Err(CommandError::new("drifted", message).hint(format!(
-        "switchback config set deployment.{name}.engine {}   (if it moved for good: switchback forget {name})",
-        known.engine
+        "switchback config set {} {}   # if it moved for good: switchback forget {name}",
+        key_of(name, ".engine"),
+        shell_words::quote(&known.engine)
     )))
 }
 

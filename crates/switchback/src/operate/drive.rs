@@ -117,7 +117,7 @@ fn stuck(name: &str, operation: &str) -> CommandError {
         "operation {operation} of {name} is stuck, and a person must look before anything else is done"
     );
     CommandError::new("undo_failed", message).hint(format!(
-        "switchback recover {name}   (goes back; or keep what runs: switchback recover {name} --accept-current)"
+        "switchback recover {name}   # goes back; or keep what runs: switchback recover {name} --accept-current"
     ))
 }
 

@@ -13,6 +13,7 @@ use switchback_targets::{
         members::Doing,
         observe::{FoundSnapshot, Observed, observe},
         plan::{Planned, digest_of, plan},
+        settings::key_of,
     },
     keeper,
     probe::HttpClient,
@@ -199,8 +200,8 @@ fn not_found(connected: &Connected, observed: &Observed) -> CommandError {
         let message =
             format!("{target} was made from an image without a name: nothing can be followed");
         return CommandError::new("not_found", message).hint(format!(
-            "switchback config set deployment.{}.image REPOSITORY:TAG",
-            connected.name
+            "docker image ls   # then: switchback config set {} REPOSITORY:TAG",
+            key_of(&connected.name, ".image")
         ));
     }
     let message = format!("there is no container {target} on this engine");
@@ -260,8 +261,10 @@ async fn incoming(
                 reference.familiar(),
                 connected.target()
             );
-            Err(CommandError::new("preflight_failed", message)
-                .hint(format!("switchback update {} --to REPOSITORY:TAG", connected.name)))
+            Err(CommandError::new("preflight_failed", message).hint(format!(
+                "docker image ls   # then: switchback update {} --to REPOSITORY:TAG",
+                connected.name
+            )))
         }
     }
 }

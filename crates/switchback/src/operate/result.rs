@@ -178,13 +178,13 @@ fn outcome(facts: &Facts<'_>, plan: Option<&Plan<Change>>) -> (&'static str, Val
     let mut error = match undo_error {
         None => CommandError::new(cause.code(), sentence(cause, plan)),
         Some(Cause::Requested) => CommandError::new(cause.code(), sentence(cause, plan)).hint(format!(
-            "switchback recover {0}   (goes back; or keep what runs: switchback recover {0} --accept-current)",
+            "switchback recover {0}   # goes back; or keep what runs: switchback recover {0} --accept-current",
             facts.deployment
         )),
         Some(undo) => {
             let message = format!("{}; the way back failed too: {}", sentence(cause, plan), sentence(undo, plan));
             CommandError::new("undo_failed", message).hint(format!(
-                "switchback recover {0}   (tries again; after a repair by hand: switchback recover {0} --accept-current)",
+                "switchback recover {0}   # tries again; after a repair by hand: switchback recover {0} --accept-current",
                 facts.deployment
             ))
         }

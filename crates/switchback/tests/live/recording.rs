@@ -74,7 +74,7 @@ fn what_was_left_over_by_accepting_what_runs_goes_with_gc() {
     let stops = || proxy.requests().iter().any(|it| it.contains("/stop?t="));
     world.until("it is about to stop the old one", stops);
     running.signal(Signal::KILL);
-    running.wait();
+    let _killed = running.wait();
     world.docker(&["start", &world.name]);
     world.run(&["recover", "web", "--accept-current", "-y"]).exits(0);
     let left = world.temporary_containers();

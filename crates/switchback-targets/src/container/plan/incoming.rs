@@ -76,7 +76,7 @@ impl Incoming {
 pub(super) fn of(at: &Observed, to: &Desired) -> Result<Incoming, PlanError> {
     match &to.goal {
         Goal::Update(image) => update(at, to, image),
-        Goal::Rollback { number, .. } => rollback(at, *number),
+        Goal::Rollback { number, .. } => rollback(at, to, *number),
     }
 }
 
@@ -169,7 +169,7 @@ fn is_made_as<'a>(
     made.body == wanted.body && made.joins == wanted.joins
 }
 
-fn rollback(at: &Observed, number: u32) -> Result<Incoming, PlanError> {
+fn rollback(at: &Observed, to: &Desired, number: u32) -> Result<Incoming, PlanError> {
     let refused = |problem: String| PlanError::Refused {
         code: "no_previous_release".to_owned(),
         problem,
