@@ -377,8 +377,8 @@ fn failed<C>(step: &Step<C>, error: TargetError) -> Cause {
 fn evidence(samples: &[Sample]) -> String {
     let last = samples.last();
     let seen = last.and_then(|it| it.seen.as_ref()).map(Seen::summary).unwrap_or_default();
-    let seconds = last.map_or(0, |it| it.offset) / 1000;
-    format!("{} looks in {seconds} s, the last: {seen}", samples.len())
+    let span = crate::words::milliseconds(last.map_or(0, |it| it.offset));
+    format!("{} looks in {span}, the last: {seen}", samples.len())
 }
 
 #[cfg(test)]

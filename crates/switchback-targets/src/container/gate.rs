@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use switchback_core::{BesideSeen, Blind, HealthGate, ProbeSeen, Seen};
+use switchback_core::{BesideSeen, Blind, HealthGate, ProbeSeen, Seen, words};
 
 use super::settings::{HealthSettings, ProbeSettings};
 use crate::{
@@ -170,7 +170,7 @@ impl ContainerGate {
                 let argv = command.argv();
                 let run = self.engine.exec(id, &argv, Input::Nothing, |_| {});
                 let (ready, detail) = match tokio::time::timeout(timeout, run).await {
-                    Err(_) => (false, format!("no end within {} s", timeout.as_secs())),
+                    Err(_) => (false, format!("no end within {}", words::duration(timeout))),
                     Ok(Err(error)) => (false, error.to_string()),
                     Ok(Ok(output)) => (output.code == 0, output.last_words()),
                 };

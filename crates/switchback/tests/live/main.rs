@@ -22,6 +22,7 @@ mod members;
 mod operators;
 mod pruning;
 mod random;
+mod recording;
 mod restarting;
 mod rollback;
 mod secrets;
