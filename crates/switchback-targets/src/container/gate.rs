@@ -12,6 +12,7 @@ use switchback_core::{BesideSeen, Blind, HealthGate, ProbeSeen, Seen};
 use super::settings::{HealthSettings, ProbeSettings};
 use crate::{
     engine_api::{EngineClient, Input},
+    patience::within,
     probe::{self, HttpClient, HttpProbe, Looked},
 };
 
@@ -169,10 +170,10 @@ impl ContainerGate {
                 let id = inspect["Id"].as_str().unwrap_or_default();
                 let argv = command.argv();
                 let run = self.engine.exec(id, &argv, Input::Nothing, |_| {});
-                let (ready, detail) = match tokio::time::timeout(timeout, run).await {
-                    Err(_) => (false, format!("no end within {} s", timeout.as_secs())),
-                    Ok(Err(error)) => (false, error.to_string()),
-                    Ok(Ok(output)) => (output.code == 0, output.last_words()),
+                let (ready, detail) = match within(timeout, run).await {
+                    None => (false, format!("no end within {} s", timeout.as_secs())),
+                    Some(Err(error)) => (false, error.to_string()),
+                    Some(Ok(output)) => (output.code == 0, output.last_words()),
                 };
                 Looked { ready, detail, version: None }
             }

@@ -26,6 +26,7 @@ pub use location::{EngineLocation, LocationError, locate};
 use serde_json::Value;
 
 use self::documents::Documents;
+use crate::patience::within;
 
 /// The oldest API that is spoken: Docker 20.10's, the oldest engine a distribution still ships.
 const OLDEST_API: (u64, u64) = (1, 41);
@@ -86,25 +87,25 @@ impl EngineClient {
             reason,
         };
         let documents = Documents::new(location)?;
-        let version = tokio::time::timeout(CONNECT_LIMIT, documents.get("/version")).await;
+        let version = within(CONNECT_LIMIT, documents.get("/version")).await;
         let version = match version {
-            Err(_) => return Err(unreachable("no answer within 4 s".to_owned())),
-            Ok(Err(EngineError::Broken { reason })) if reason == DENIED => {
+            None => return Err(unreachable("no answer within 4 s".to_owned())),
+            Some(Err(EngineError::Broken { reason })) if reason == DENIED => {
                 return Err(EngineError::Denied {
                     location: location.url.clone(),
                     source_of_location: location.source.to_owned(),
                 });
             }
-            Ok(Err(error)) => return Err(unreachable(error.reason())),
-            Ok(Ok(version)) => version,
+            Some(Err(error)) => return Err(unreachable(error.reason())),
+            Some(Ok(version)) => version,
         };
         if version["ApiVersion"].as_str().is_none() {
             return Err(unreachable("what answers there is no container engine".to_owned()));
         }
         let api = settle(&version)?;
         let documents = documents.with_version(api);
-        let info = tokio::time::timeout(READ_LIMIT, documents.get("/info")).await;
-        let info = info.map_err(|_| unreachable("no answer within 10 s".to_owned()))??;
+        let info = within(READ_LIMIT, documents.get("/info")).await;
+        let info = info.ok_or_else(|| unreachable("no answer within 10 s".to_owned()))??;
         let spoken =
             ClientVersion { major_version: as_usize(api.0), minor_version: as_usize(api.1) };
         let docker = connect(location, &spoken).map_err(|it| unreachable(it.to_string()))?;
@@ -129,8 +130,8 @@ impl EngineClient {
 
     /// A document, by its path below the API's version.
     pub async fn get(&self, path: &str) -> Result<Value, EngineError> {
-        let answer = tokio::time::timeout(READ_LIMIT, self.documents.get(path)).await;
-        answer.map_err(|_| EngineError::TimedOut { what: path.to_owned() })?
+        let answer = within(READ_LIMIT, self.documents.get(path)).await;
+        answer.ok_or_else(|| EngineError::TimedOut { what: path.to_owned() })?
     }
 
     /// A document that may not be there.
