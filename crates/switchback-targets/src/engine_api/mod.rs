@@ -13,6 +13,7 @@ mod guard;
 mod images;
 mod location;
 mod logs;
+mod podman;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -41,6 +42,11 @@ const READ_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long an engine may take to say that it is there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
+
+/// How often, and with what pauses, Podman is asked again that gave up a look because some container
+/// went away meanwhile: each time another one has to.
+const STUMBLES: u32 = 10;
+const STUMBLE_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the system calls a socket that may not be opened.
 const DENIED: &str = "permission denied";
@@ -130,8 +136,16 @@ impl EngineClient {
 
     /// A document, by its path below the API's version.
     pub async fn get(&self, path: &str) -> Result<Value, EngineError> {
-        let answer = within(READ_LIMIT, self.documents.get(path)).await;
-        answer.ok_or_else(|| EngineError::TimedOut { what: path.to_owned() })?
+        let mut tries = STUMBLES;
+        loop {
+            let answer = within(READ_LIMIT, self.documents.get(path)).await;
+            let answer = answer.ok_or_else(|| EngineError::TimedOut { what: path.to_owned() })?;
+            if tries == 0 || !answer.as_ref().is_err_and(podman::has_stumbled) {
+                return answer;
+            }
+            tries -= 1;
+            tokio::time::sleep(STUMBLE_PAUSE).await;
+        }
     }
 
     /// A document that may not be there.
@@ -165,12 +179,25 @@ impl EngineClient {
     pub async fn container(&self, id: &str) -> Result<Option<Value>, EngineError> {
         let found = self.find(&format!("/containers/{}/json", encode(id))).await?;
         let found = found.map_or(Ok(None), |it| is_meant(it, id))?;
-        Ok(found.map(with_sorted_mounts))
+        let found = found.map(with_sorted_mounts);
+        Ok(if self.facts.is_podman { found.map(podman::container) } else { found })
     }
 
     /// The inspect of an image, by id or reference.
     pub async fn image(&self, reference: &str) -> Result<Option<Value>, EngineError> {
-        self.find(&format!("/images/{}/json", encode(reference))).await
+        let found = self.find(&format!("/images/{}/json", encode(reference))).await?;
+        Ok(if self.facts.is_podman { found.map(podman::image) } else { found })
+    }
+
+    /// All images that have a name.
+    pub async fn images(&self) -> Result<Vec<Value>, EngineError> {
+        match self.get("/images/json").await? {
+            Value::Array(list) if self.facts.is_podman => {
+                Ok(list.into_iter().map(podman::image).collect())
+            }
+            Value::Array(list) => Ok(list),
+            other => Err(EngineError::Nonsense { what: "/images/json", got: kind(&other) }),
+        }
     }
 
     /// All containers, stopped ones too.

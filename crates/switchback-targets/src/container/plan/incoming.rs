@@ -233,7 +233,10 @@ pub fn digest_of(member: &Member) -> Option<String> {
     let digests =
         || member.image["RepoDigests"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let own = digests().find(|it| it.split('@').next() == Some(repository));
-    own.or_else(|| digests().next()).map(str::to_owned)
+    let found = own.or_else(|| digests().next())?;
+    // Podman knows an image's digest under each of its names, ours too, where no registry has it.
+    let ours = found.strip_prefix("switchback-keep/").and_then(|it| it.split_once('@'));
+    Some(ours.map_or_else(|| found.to_owned(), |(_, digest)| format!("{repository}@{digest}")))
 }
 
 /// What people call the version of a container: its image's version label.

@@ -44,7 +44,7 @@ impl EngineView {
     pub(crate) async fn of(client: EngineClient, targets: &[&str]) -> Answer<Self> {
         let (containers, images, records) = tokio::join!(
             client.containers(),
-            client.get("/images/json"),
+            client.images(),
             records(&client, targets)
         );
         let (containers, images, records) = (containers?, images?, records?);
@@ -55,7 +55,7 @@ impl EngineView {
             .filter_map(|it| Some(it.as_str()?.trim_start_matches('/').to_owned()))
             .collect();
         let containers = containers.iter().filter_map(id).collect();
-        let images = images.as_array().into_iter().flatten().filter_map(id).collect();
+        let images = images.iter().filter_map(id).collect();
         Ok(Self { client, containers, names, images, records })
     }
 
