@@ -12,6 +12,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::wire::Wire;
+
 /// When the program is sent its signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -40,6 +42,12 @@ pub(crate) struct Request<'a> {
     pub(crate) change: usize,
     /// Method and path.
     pub(crate) line: &'a str,
+}
+
+/// The start of the new version. The anchor and the lease are started among the first changes, and
+/// the keeper's programs are no containers.
+pub(crate) fn starts_the_new_one(it: &Request<'_>) -> bool {
+    it.line.contains("/containers/") && it.line.ends_with("/start") && it.change > 8
 }
 
 /// What the proxy does, and what it has seen.
@@ -92,7 +100,7 @@ impl Proxy {
         (moment, act): (Moment, Act),
         picks: impl Fn(&Request<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        let engine = engine.strip_prefix("unix://").unwrap_or(engine).to_owned();
+        let engine = engine.to_owned();
         let (seen, picks) = (Mutex::default(), Box::new(picks));
         let plan = Arc::new(Plan { engine, picks, moment, act, seen });
         std::fs::remove_file(socket).ok();
@@ -130,19 +138,19 @@ impl Plan {
     }
 
     fn forward(&self, client: UnixStream) -> io::Result<()> {
-        let engine = UnixStream::connect(&self.engine)?;
+        let mut engine = Wire::connect(&self.engine)?;
         let (mut answers, mut back) = (engine.try_clone()?, client.try_clone()?);
         std::thread::spawn(move || {
             io::copy(&mut answers, &mut back).ok();
             back.shutdown(Shutdown::Both).ok();
         });
         let mut requests = BufReader::new(client);
-        let done = self.requests(&mut requests, &engine);
-        engine.shutdown(Shutdown::Write).ok();
+        let done = self.requests(&mut requests, &mut engine);
+        engine.finish().ok();
         done
     }
 
-    fn requests(&self, from: &mut BufReader<UnixStream>, mut to: &UnixStream) -> io::Result<()> {
+    fn requests(&self, from: &mut BufReader<UnixStream>, to: &mut Wire) -> io::Result<()> {
         while let Some(head) = head(from)? {
             let is_it = self.count(line(&head));
             if is_it && self.moment == Moment::HeldBack {
@@ -157,7 +165,7 @@ impl Plan {
                 self.strike(line(&head));
             }
             if field(&head, "upgrade").is_some() {
-                io::copy(from, &mut to)?;
+                io::copy(from, to)?;
                 return Ok(());
             }
         }
@@ -216,17 +224,17 @@ fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     fields.filter(|it| it.0.eq_ignore_ascii_case(name)).map(|it| it.1.trim()).next()
 }
 
-fn body(head: &str, from: &mut impl BufRead, mut to: &UnixStream) -> io::Result<()> {
+fn body(head: &str, from: &mut impl BufRead, to: &mut Wire) -> io::Result<()> {
     if field(head, "transfer-encoding").is_none() {
         let length = field(head, "content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
-        return io::copy(&mut from.take(length), &mut to).map(drop);
+        return io::copy(&mut from.take(length), to).map(drop);
     }
     loop {
         let mut size = String::new();
         from.read_line(&mut size)?;
         to.write_all(size.as_bytes())?;
         let bytes = u64::from_str_radix(size.trim(), 16).unwrap_or(0);
-        io::copy(&mut from.take(bytes + 2), &mut to)?;
+        io::copy(&mut from.take(bytes + 2), to)?;
         if bytes == 0 {
             return Ok(());
         }

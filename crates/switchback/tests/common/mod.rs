@@ -2,6 +2,7 @@
 
 pub(crate) mod acting;
 pub(crate) mod away;
+pub(crate) mod clock;
 pub(crate) mod disk;
 pub(crate) mod gathering;
 pub(crate) mod http;
@@ -9,6 +10,7 @@ pub(crate) mod names;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod registry;
+pub(crate) mod registry_proxy;
 pub(crate) mod service;
 pub(crate) mod spare;
 pub(crate) mod store;

@@ -17,8 +17,10 @@ pub(super) fn command(at: &Observed, to: &Desired) -> Option<Check> {
     let wishes = wishes(at, to, reference)?;
     let all = merged(&wishes, config);
     if config.is_object() && is_empty(&all["Entrypoint"]) && is_empty(&all["Cmd"]) {
-        let message =
-            format!("{reference} has no command, and {} was given none: there is nothing to run", at.name);
+        let message = format!(
+            "{reference} has no command, and {} was given none: there is nothing to run",
+            at.name
+        );
         let hint = format!("docker image inspect --format '{{{{json .Config}}}}' {reference}");
         return Some(Check::failed("command", "preflight_failed", message).hint(hint));
     }

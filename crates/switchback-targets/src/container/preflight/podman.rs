@@ -30,9 +30,10 @@ pub(super) fn addresses(at: &Observed, to: &Desired) -> Option<Check> {
 /// Addresses on networks that a person made.
 fn shown(member: &Member) -> Vec<String> {
     let networks = member.inspect["NetworkSettings"]["Networks"].as_object();
-    let own = networks.into_iter().flatten().filter(|(name, _)| {
-        !matches!(name.as_str(), "bridge" | "host" | "none")
-    });
+    let own = networks
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !matches!(name.as_str(), "bridge" | "host" | "none"));
     own.filter_map(|(name, endpoint)| {
         let address = endpoint["IPAddress"].as_str().filter(|it| !it.is_empty())?;
         Some(format!("{address} of {} on {name}", member.name()))

@@ -42,11 +42,8 @@ impl EngineView {
 
     /// The lists of an engine, and what is recorded with those targets.
     pub(crate) async fn of(client: EngineClient, targets: &[&str]) -> Answer<Self> {
-        let (containers, images, records) = tokio::join!(
-            client.containers(),
-            client.images(),
-            records(&client, targets)
-        );
+        let (containers, images, records) =
+            tokio::join!(client.containers(), client.images(), records(&client, targets));
         let (containers, images, records) = (containers?, images?, records?);
         let id = |it: &Value| it["Id"].as_str().map(str::to_owned);
         let names = containers
