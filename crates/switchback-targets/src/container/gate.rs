@@ -81,9 +81,10 @@ impl HealthGate for ContainerGate {
     }
 }
 
-/// Whether somebody is removing it. That its process has ended then is not its own doing.
+/// Whether somebody is removing it. That its process has ended then is not its own doing. Podman stops
+/// one first that it removes.
 fn is_leaving(inspect: &Value) -> bool {
-    matches!(inspect["State"]["Status"].as_str(), Some("removing" | "dead"))
+    matches!(inspect["State"]["Status"].as_str(), Some("removing" | "dead" | "stopping"))
 }
 
 /// What the engine says of a container's process.

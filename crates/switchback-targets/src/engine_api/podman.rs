@@ -10,6 +10,14 @@ const DEFAULT_NETWORK: &str = "podman";
 /// What Podman's `Devices` lack, and what it refuses to be told without: all that can be done to one.
 const ALL_OF_A_DEVICE: &str = "rwm";
 
+/// How the names of annotations begin that are Podman's own.
+const NOTES: [&str; 4] = [
+    "io.container.manager",
+    "io.podman.annotations.",
+    "org.opencontainers.image.stopSignal",
+    "org.systemd.property.",
+];
+
 /// The inspect of a container.
 pub(super) fn container(mut inspect: Value) -> Value {
     for device in inspect["HostConfig"]["Devices"].as_array_mut().into_iter().flatten() {
@@ -18,6 +26,7 @@ pub(super) fn container(mut inspect: Value) -> Value {
         }
     }
     drop_what_it_added(&mut inspect);
+    drop_what_it_noted(&mut inspect);
     name_networks(&mut inspect);
     inspect
 }
@@ -28,6 +37,15 @@ fn drop_what_it_added(inspect: &mut Value) {
     let hostname = id.get(..12).map(|it| format!("HOSTNAME={it}"));
     if let Some(Value::Array(all)) = inspect.get_mut("Config").and_then(|it| it.get_mut("Env")) {
         all.retain(|it| *it != json!("container=podman") && it.as_str() != hostname.as_deref());
+    }
+}
+
+/// Podman notes its own settings among the annotations, such as the id of the container whose volumes
+/// are mounted; it notes them again for the next one.
+fn drop_what_it_noted(inspect: &mut Value) {
+    let all = inspect.pointer_mut("/HostConfig/Annotations").and_then(Value::as_object_mut);
+    if let Some(all) = all {
+        all.retain(|name, _| !NOTES.iter().any(|it| name.starts_with(it)));
     }
 }
 
@@ -114,6 +132,14 @@ mod tests {
             ["container=podman", "HOSTNAME=4f4dd48b8276", "HOSTNAME=mine", "A=1", "HOME=/root"];
         let it = container(json!({ "Id": ID, "Config": { "Env": all } }));
         assert_eq!(it["Config"]["Env"], json!(["HOSTNAME=mine", "A=1", "HOME=/root"]));
+    }
+
+    #[test]
+    fn what_it_notes_among_the_annotations_is_nobodys_wish() {
+        let all = json!({"io.podman.annotations.volumes-from": ID, "io.container.manager": "libpod",
+            "org.systemd.property.KillSignal": "15", "mine": "1"});
+        let it = container(json!({ "Id": ID, "HostConfig": { "Annotations": all } }));
+        assert_eq!(it["HostConfig"]["Annotations"], json!({"mine": "1"}));
     }
 
     #[test]

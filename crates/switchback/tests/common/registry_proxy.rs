@@ -25,7 +25,7 @@ pub(crate) enum Trouble {
     Drips(usize),
 }
 
-/// Knows what goes wrong at a request, by its method and path.
+/// Knows what goes wrong at a request, by its head.
 type Rule = Box<dyn Fn(&str) -> Option<Trouble> + Send + Sync>;
 
 /// A registry that serves what the lab's does, until the test's process ends.
@@ -80,7 +80,7 @@ impl Plan {
         }
         let mut lines = BufReader::new(client.try_clone()?).lines();
         let first = lines.next().transpose()?.unwrap_or_default();
-        let mut head = first.clone() + "\r\n";
+        let mut head = first + "\r\n";
         for line in lines {
             let line = line?;
             if line.is_empty() {
@@ -90,8 +90,7 @@ impl Plan {
                 head = head + &line + "\r\n";
             }
         }
-        let request = first.trim_end_matches(" HTTP/1.1");
-        match (self.rule)(request) {
+        match (self.rule)(&head) {
             Some(Trouble::Says(status, fields)) => say(client, status, fields),
             Some(Trouble::Silence) => {
                 std::thread::sleep(Duration::from_secs(600));

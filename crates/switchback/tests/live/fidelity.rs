@@ -34,6 +34,8 @@ pub(super) fn specification(inspect: &Value) -> Value {
     labels.map(|it| it.remove("org.opencontainers.image.version"));
     if let Some(environment) = it["Config"]["Env"].as_array_mut() {
         environment.retain(|it| !it.as_str().unwrap_or_default().starts_with("LEDGER_"));
+        // Podman tells a container its own id.
+        environment.retain(|it| *it != format!("HOSTNAME={}", &id[..12]));
         environment.sort_by_key(ToString::to_string);
     }
     if let Some(mounts) = it["Mounts"].as_array_mut() {

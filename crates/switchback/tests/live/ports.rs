@@ -18,9 +18,19 @@ fn with_a_thief(world: &World, port: u16, picks: fn(&Request<'_>) -> bool) -> Ou
     let take = move |_: &str| {
         let words = ["run", "--detach", "--name", &thief, "--publish", &published];
         let words = [&words[..], &["--entrypoint", "/keeper", &image, "hold"]].concat();
-        let run = Command::new("docker").args(words).env("DOCKER_HOST", &engine).output();
-        let run = run.expect("the docker client runs");
-        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        // Some engines give a port free a moment after whoever had it has stopped.
+        for _ in 0..50 {
+            let run = Command::new("docker").args(&words).env("DOCKER_HOST", &engine).output();
+            if run.expect("the docker client runs").status.success() {
+                return;
+            }
+            let _removed = Command::new("docker")
+                .args(["rm", "--force", &thief])
+                .env("DOCKER_HOST", &engine)
+                .output();
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("the port {published} was not to be had");
     };
     let socket = world.folder.path().join("engine.sock");
     let act = (Moment::HeldBack, Act::Do(Box::new(take)));

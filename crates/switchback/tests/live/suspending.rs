@@ -45,6 +45,8 @@ fn whoever_stood_still_in_the_gate_goes_on_looking() {
 #[test]
 fn whoever_stood_still_while_a_version_died_takes_it_back() {
     let world = prepared("stilldies");
+    // In each window of this length it dies.
+    world.gate("interval = \"100ms\"\ntimeout = \"2s\"\nhealthy_streak = 2\nmin_healthy_time = \"10s\"\nhealthy_deadline = \"16s\"");
     world.publish("2.0.1", &[("LEDGER_HEALTH", "crash-after-8s")]);
     let old = world.id();
     let running = world.start(&["update", "web", "-y", "-o", "json"]);
