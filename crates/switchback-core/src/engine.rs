@@ -5,7 +5,7 @@
 
 mod report;
 
-use std::future::Future;
+use std::{future::Future, pin::pin};
 
 use tokio::sync::watch;
 
@@ -13,9 +13,10 @@ pub use self::report::Reporter;
 use crate::{
     Before, Cause, Clock, Driver, Fenced, Force, HealthGate, Journal, JournalError, Lease, Millis,
     Next, Outcome, Part, Plan, Record, Sample, Seen, State, Step, Target, TargetError, Verdict,
+    clock::stood_still,
     decide::{setback, unwritten},
     event::EventKind,
-    gate::Judged,
+    gate::{Judged, Looks},
     next,
     record::FORMAT,
     state::{Job, Phase},
@@ -321,14 +322,14 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         let policy = &state.plan().gate;
         let is_back = matches!(state.phase(), Phase::Backward { .. });
         let who = if is_back { Judged::Old } else { Judged::New };
-        let (opened, mut samples) = (self.clock.now(), Vec::new());
+        let mut looks = Looks::open(self.clock.now());
         loop {
             let seen = self.within(policy.patience, self.gate.probe()).await;
-            let offset = self.clock.now().saturating_sub(opened);
             self.report_probe(seen.as_ref());
-            samples.push(Sample { offset, seen });
-            match policy.judge(who, &samples) {
-                Verdict::Healthy => return Ok(Record::Verified { evidence: evidence(&samples) }),
+            looks.push(policy, self.clock.now(), seen);
+            let samples = looks.samples();
+            match policy.judge(who, samples) {
+                Verdict::Healthy => return Ok(Record::Verified { evidence: evidence(samples) }),
                 Verdict::Unhealthy(cause) => return Err(cause),
                 Verdict::Undecided if is_back => self.clock.sleep(policy.interval).await,
                 Verdict::Undecided => tokio::select! {
@@ -336,6 +337,7 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
                     () = self.interrupt.asked() => return Err(Cause::Interrupted),
                 },
             }
+            looks.pause(policy, self.clock.now());
         }
     }
 
@@ -344,8 +346,18 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         self.within(step.limit, work).await.unwrap_or(late).map_err(|it| failed(step, it))
     }
 
-    /// Stops waiting after `span`, which stops nothing but the waiting.
+    /// Stops waiting after `span`, which stops nothing but the waiting. Whoever stood still
+    /// meanwhile has not waited, so that the answer may lie there unread: they wait once more.
     async fn within<T>(&self, span: Millis, work: impl Future<Output = T>) -> Option<T> {
+        let (mut work, begun) = (pin!(work), self.clock.now());
+        tokio::select! {
+            biased;
+            done = &mut work => return Some(done),
+            () = self.clock.sleep(span) => {}
+        }
+        if stood_still(self.clock.now().saturating_sub(begun), span) == 0 {
+            return None;
+        }
         tokio::select! { biased; done = work => Some(done), () = self.clock.sleep(span) => None }
     }
 

@@ -31,6 +31,14 @@ impl Deref for Spare {
     }
 }
 
+/// Whatever a test has done to it, whoever is next finds it going.
+impl Drop for Spare {
+    fn drop(&mut self) {
+        // A test that has failed because its engine is away says so itself.
+        self.machine.try_signal_engine("CONT").ok();
+    }
+}
+
 impl Spare {
     /// Waits until nobody else has it.
     #[track_caller]
@@ -63,8 +71,21 @@ impl Machine {
     /// Ends the engine in the middle of what it does. It is started again at once, as by a service
     /// manager; containers live until then.
     pub(crate) fn kill_engine(&self) {
-        let words = "kill -9 $(cat /run/docker.pid)";
-        self.lab(&["exec", &self.0.container, "/bin/sh", "-c", words]);
+        self.signal_engine("KILL");
+    }
+
+    /// Stops the engine's process where it is; containers go on.
+    pub(crate) fn freeze_engine(&self) {
+        self.signal_engine("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw_engine(&self) {
+        self.signal_engine("CONT");
+    }
+
+    fn signal_engine(&self, signal: &str) {
+        self.try_signal_engine(signal).unwrap_or_else(|it| panic!("SIG{signal}: {it}"));
     }
 
     /// Ends everything on the engine's machine at once, and starts the machine again.
@@ -92,6 +113,11 @@ impl Machine {
     /// A command to the engine on which this one is a container.
     fn lab(&self, arguments: &[&str]) {
         docker(&self.0.lab, arguments).unwrap_or_else(|it| panic!("{arguments:?}: {it}"));
+    }
+
+    fn try_signal_engine(&self, signal: &str) -> Result<String, String> {
+        let words = format!("kill -{signal} $(cat /run/docker.pid)");
+        docker(&self.0.lab, &["exec", &self.0.container, "/bin/sh", "-c", &words])
     }
 }
 
