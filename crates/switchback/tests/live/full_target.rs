@@ -19,8 +19,8 @@ const ROWS: usize = 4;
 const PROGRAMS_MAX: usize = 40;
 
 /// A service at 1.0.0 with rows, for which 2.0.0 is there.
-fn serving(spare: &Spare, word: &str) -> World {
-    let world = World::on_engine(spare.url(), word);
+fn serving(spare: &Spare, name: &str) -> World {
+    let world = World::on_engine(spare.url(), name);
     world.setting("data.policy = \"snapshot\"");
     world.gate(
         "interval = \"50ms\"\ntimeout = \"1s\"\nhealthy_streak = 2\nmin_healthy_time = \"300ms\"\n\

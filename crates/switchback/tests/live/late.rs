@@ -167,14 +167,14 @@ fn a_creation_that_is_still_copying_leaves_nothing_once_it_is_over() {
     let machine = spare.machine();
     let holding = Arc::new(Mutex::new(None));
     let holder = Arc::clone(&holding);
-    let hold = move || {
+    let prepare = move || {
         let there = machine.shell("ls /var/lib/docker/volumes | wc -l");
         let (machine, words) = (machine.clone(), format!("there={there}\n{HOLD}"));
         let held = std::thread::spawn(move || drop(machine.shell(&words)));
         *holder.lock().expect("nobody panics here") = Some(held);
     };
     let creates = |line: &str| line.contains("/containers/create?name=") && line.contains("-new");
-    let killed = killed_at(&world, creates, hold, a_moment);
+    let killed = killed_at(&world, creates, prepare, a_moment);
     recovered(&world, "state", &old, &killed, Duration::from_secs(5));
     let held = holding.lock().expect("nobody panics here").take().expect("a thread");
     held.join().expect("the engine was held while it copied");
