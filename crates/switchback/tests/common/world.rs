@@ -280,8 +280,9 @@ impl World {
     #[track_caller]
     #[allow(clippy::unused_self, reason = "it reads as a sentence about the world")]
     pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        // 3000 looks of 10 ms: half a minute, longer than any phase of these tests.
-        for _ in 0..3000 {
+        // 12000 looks of 10 ms: longer than any phase of these tests, also where a machine has twenty
+        // times as much to do as it can.
+        for _ in 0..12_000 {
             if holds() {
                 return;
             }

@@ -213,6 +213,12 @@ impl TargetLease {
         self.state.id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether programs can be run in its container. An engine that does not say does not deny it.
+    pub(super) async fn runs(&self) -> bool {
+        let found = self.engine.container(&self.id()).await;
+        found.map_or(true, |it| it.is_some_and(|it| it["State"]["Running"] == true))
+    }
+
     fn set_id(&self, id: String) {
         *self.state.id.lock().unwrap_or_else(PoisonError::into_inner) = id;
     }
