@@ -1,8 +1,10 @@
 //! All that can be known before anything is changed. Pure: each check is a function of what was
 //! observed and what is wanted, and says `passed`, `failed`, `warned` or `skipped`.
 
+mod command;
 mod data;
 mod owners;
+mod podman;
 mod ports;
 mod sharing;
 mod with_data;
@@ -88,9 +90,11 @@ pub fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
     let mut all = owners::checks(at, &to.settings);
     all.push(exists(at, to));
     all.push(architecture(at, to));
+    all.extend(command::command(at, to));
     all.push(auto_remove(at, to));
     all.extend(outlived(at, to));
     all.push(unmanaged_difference(at, to));
+    all.extend(podman::addresses(at, to));
     all.extend(ports::checks(at, to));
     all.extend(data::checks(at, to));
     all.push(accounts(at, to));

@@ -13,6 +13,7 @@ mod guard;
 mod images;
 mod location;
 mod logs;
+mod podman;
 mod removal;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
@@ -27,6 +28,7 @@ pub use location::{EngineLocation, LocationError, locate};
 use serde_json::Value;
 
 use self::{documents::Documents, removal::Removal};
+use crate::patience::within;
 
 /// The oldest API that is spoken: Docker 20.10's, the oldest engine a distribution still ships.
 const OLDEST_API: (u64, u64) = (1, 41);
@@ -41,6 +43,11 @@ const READ_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long an engine may take to say that it is there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
+
+/// How often, and with what pauses, Podman is asked again that gave up a look because some container
+/// went away meanwhile: each time another one has to.
+const STUMBLES: u32 = 10;
+const STUMBLE_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the system calls a socket that may not be opened.
 const DENIED: &str = "permission denied";
@@ -87,25 +94,25 @@ impl EngineClient {
             reason,
         };
         let documents = Documents::new(location)?;
-        let version = tokio::time::timeout(CONNECT_LIMIT, documents.get("/version")).await;
+        let version = within(CONNECT_LIMIT, documents.get("/version")).await;
         let version = match version {
-            Err(_) => return Err(unreachable("no answer within 4 s".to_owned())),
-            Ok(Err(EngineError::Broken { reason })) if reason == DENIED => {
+            None => return Err(unreachable("no answer within 4 s".to_owned())),
+            Some(Err(EngineError::Broken { reason })) if reason == DENIED => {
                 return Err(EngineError::Denied {
                     location: location.url.clone(),
                     source_of_location: location.source.to_owned(),
                 });
             }
-            Ok(Err(error)) => return Err(unreachable(error.reason())),
-            Ok(Ok(version)) => version,
+            Some(Err(error)) => return Err(unreachable(error.reason())),
+            Some(Ok(version)) => version,
         };
         if version["ApiVersion"].as_str().is_none() {
             return Err(unreachable("what answers there is no container engine".to_owned()));
         }
         let api = settle(&version)?;
         let documents = documents.with_version(api);
-        let info = tokio::time::timeout(READ_LIMIT, documents.get("/info")).await;
-        let info = info.map_err(|_| unreachable("no answer within 10 s".to_owned()))??;
+        let info = within(READ_LIMIT, documents.get("/info")).await;
+        let info = info.ok_or_else(|| unreachable("no answer within 10 s".to_owned()))??;
         let spoken =
             ClientVersion { major_version: as_usize(api.0), minor_version: as_usize(api.1) };
         let docker = connect(location, &spoken).map_err(|it| unreachable(it.to_string()))?;
@@ -130,8 +137,16 @@ impl EngineClient {
 
     /// A document, by its path below the API's version.
     pub async fn get(&self, path: &str) -> Result<Value, EngineError> {
-        let answer = tokio::time::timeout(READ_LIMIT, self.documents.get(path)).await;
-        answer.map_err(|_| EngineError::TimedOut { what: path.to_owned() })?
+        let mut tries = STUMBLES;
+        loop {
+            let answer = within(READ_LIMIT, self.documents.get(path)).await;
+            let answer = answer.ok_or_else(|| EngineError::TimedOut { what: path.to_owned() })?;
+            if tries == 0 || !answer.as_ref().is_err_and(podman::has_stumbled) {
+                return answer;
+            }
+            tries -= 1;
+            tokio::time::sleep(STUMBLE_PAUSE).await;
+        }
     }
 
     /// A document that may not be there.
@@ -170,12 +185,25 @@ impl EngineClient {
     pub async fn container(&self, id: &str) -> Result<Option<Value>, EngineError> {
         let found = self.find(&format!("/containers/{}/json", encode(id))).await?;
         let found = found.map_or(Ok(None), |it| is_meant(it, id))?;
-        Ok(found.map(with_sorted_mounts))
+        let found = found.map(with_sorted_mounts);
+        Ok(if self.facts.is_podman { found.map(podman::container) } else { found })
     }
 
     /// The inspect of an image, by id or reference.
     pub async fn image(&self, reference: &str) -> Result<Option<Value>, EngineError> {
-        self.find(&format!("/images/{}/json", encode(reference))).await
+        let found = self.find(&format!("/images/{}/json", encode(reference))).await?;
+        Ok(if self.facts.is_podman { found.map(podman::image) } else { found })
+    }
+
+    /// All images that have a name.
+    pub async fn images(&self) -> Result<Vec<Value>, EngineError> {
+        match self.get("/images/json").await? {
+            Value::Array(list) if self.facts.is_podman => {
+                Ok(list.into_iter().map(podman::image).collect())
+            }
+            Value::Array(list) => Ok(list),
+            other => Err(EngineError::Nonsense { what: "/images/json", got: kind(&other) }),
+        }
     }
 
     /// All containers, stopped ones too.

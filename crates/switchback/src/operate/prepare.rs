@@ -16,6 +16,7 @@ use switchback_targets::{
         settings::key_of,
     },
     keeper,
+    patience::within,
     probe::HttpClient,
     registry::{Detection, Platform, Reference, UnknownReason},
 };
@@ -337,7 +338,7 @@ async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<B
     }
     let limit = std::time::Duration::from_millis(connected.settings.health.timeout_ms + 1_000);
     let gate = gate(connected);
-    let seen = tokio::time::timeout(limit, gate.probe()).await.unwrap_or_default();
+    let seen = within(limit, gate.probe()).await.unwrap_or_default();
     let restarting = keeps_restarting(&target.inspect, jiff::Timestamp::now());
     Ok(Some(Baseline { running: seen.running, probes: seen.probes, restarting }))
 }

@@ -57,6 +57,12 @@ pub(crate) struct Request<'a> {
     pub(crate) line: &'a str,
 }
 
+/// The start of the new version. The anchor and the lease are started among the first changes, and
+/// the keeper's programs are no containers.
+pub(crate) fn starts_the_new_one(it: &Request<'_>) -> bool {
+    it.line.contains("/containers/") && it.line.ends_with("/start") && it.change > 8
+}
+
 /// What the proxy does, and what it has seen.
 struct Plan {
     engine: String,

@@ -6,7 +6,7 @@ use switchback_testkit::lab::{free_port, ledger_config};
 use crate::common::World;
 
 /// A service at 1.0.0 with rows.
-fn serving(name: &str) -> World {
+pub(super) fn serving(name: &str) -> World {
     let world = World::new(name);
     world.publish("1.0.0", &[]);
     world.start_service();
@@ -16,7 +16,7 @@ fn serving(name: &str) -> World {
 
 /// Updates, and sees that nobody noticed anything.
 #[track_caller]
-fn costs_nothing(world: &World, arguments: &[&str], code: i32, error: &str) {
+pub(super) fn costs_nothing(world: &World, arguments: &[&str], code: i32, error: &str) {
     let before = world.service();
     let prober = world.prober();
     let update = world.run_json(arguments);

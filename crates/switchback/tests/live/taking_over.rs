@@ -6,6 +6,7 @@ use crate::common::{
     World,
     process::Running,
     proxy::{Act, Moment, Proxy},
+    survival::Case,
 };
 
 const ROWS: usize = 4;
@@ -28,6 +29,7 @@ fn another_store_recovers(at: usize) {
     let killed = running.wait();
     assert_eq!(killed.code, None, "it is killed:\n{killed}");
     let last = proxy.requests().last().cloned().unwrap_or_default();
+    let case = Case::seen(&world, "SIGKILL", "1.0.0", "2.0.0");
 
     let recovered = world.run_by("other", &["recover", "web", "-y", "-o", "json"]).exits(0);
     let transcript = format!("killed at {at} ({last})\n{killed}\n{recovered}");
@@ -46,6 +48,7 @@ fn another_store_recovers(at: usize) {
     let committed = world.history() == ["update committed 0"];
     assert_eq!(committed, is_new, "{:?}\n{transcript}", world.history());
     assert_eq!(world.serving(), serving, "nothing is done twice:\n{transcript}");
+    case.ended(&serving, "1.0.0", "2.0.0", "another store");
 }
 
 /// Each waits half a minute for the lease to expire, so all of them wait together.

@@ -234,7 +234,11 @@ pub fn digest_of(member: &Member) -> Option<String> {
         || member.image["RepoDigests"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut ours = digests().filter(|it| own.is_some() && repository(it) == own);
     let exact = ours.clone().find(|it| made_by.is_some() && digest(it) == made_by);
-    exact.or_else(|| ours.next()).or_else(|| digests().next()).map(str::to_owned)
+    let found = exact.or_else(|| ours.next()).or_else(|| digests().next())?;
+    // Podman knows an image's digest under each of its names, ours too, where no registry has it.
+    let is_kept = found.starts_with("switchback-keep/");
+    let kept = found.split_once('@').filter(|_| is_kept).zip(own);
+    Some(kept.map_or_else(|| found.to_owned(), |((_, digest), own)| format!("{own}@{digest}")))
 }
 
 /// What people call the version of a container: its image's version label.
