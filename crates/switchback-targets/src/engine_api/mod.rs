@@ -14,6 +14,7 @@ mod images;
 mod location;
 mod logs;
 mod podman;
+mod removal;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -26,7 +27,7 @@ pub use images::{ImportedImage, PullProgress};
 pub use location::{EngineLocation, LocationError, locate};
 use serde_json::Value;
 
-use self::documents::Documents;
+use self::{documents::Documents, removal::Removal};
 use crate::patience::within;
 
 /// The oldest API that is spoken: Docker 20.10's, the oldest engine a distribution still ships.
@@ -164,13 +165,18 @@ impl EngineClient {
         self.documents.send("POST", path, body).await
     }
 
-    /// Removes something. True if it was there.
+    /// Removes something. True if it was there. Where its removal has already begun, waits for the
+    /// end of that.
     pub async fn delete(&self, path: &str) -> Result<bool, EngineError> {
         self.pass().await?;
-        match self.documents.send("DELETE", path, None).await {
-            Ok(_) => Ok(true),
-            Err(EngineError::Refused { status: 404, .. }) => Ok(false),
-            Err(error) => Err(error),
+        let mut asked = 0;
+        loop {
+            let answer = self.documents.send("DELETE", path, None).await;
+            asked += 1;
+            match removal::judge(answer, asked) {
+                Removal::Over(came) => return came,
+                Removal::UnderWay => tokio::time::sleep(removal::PAUSE).await,
+            }
         }
     }
 

@@ -102,10 +102,31 @@ pub fn document(facts: &Facts<'_>) -> Value {
     if is_accepted {
         warnings.push("what runs now was accepted; nothing was finished or undone".to_owned());
     }
+    if is_stuck_on_kept_data(facts.outcome, plan) {
+        warnings.push(format!(
+            "{} runs on the data as the failed version left it: none was taken back, because data.policy is \
+             not \"snapshot\" and there is no data.restore. If that is why, put its data back from your own \
+             backup first",
+            facts.deployment
+        ));
+    }
     put("warnings", json!(warnings));
     put("url", json!(facts.url.as_ref().filter(|_| outcome == "committed")));
     put("error", error);
     Value::Object(object)
+}
+
+/// Whether the old version is in place again and does not hold, with data that nobody has taken back.
+fn is_stuck_on_kept_data(
+    outcome: Result<&Outcome, &CommandError>,
+    plan: Option<&Plan<Change>>,
+) -> bool {
+    let takes_back =
+        |it: &Change| matches!(it, Change::HandOverData { .. } | Change::HandOverBackup { .. });
+    let Ok(Outcome::Stuck { undo_error, .. }) = outcome else { return false };
+    // A step that failed is a reason of its own.
+    let did_not_hold = !matches!(undo_error, Cause::Step { .. } | Cause::Requested);
+    did_not_hold && plan.is_some_and(|it| !it.apply.iter().any(|it| takes_back(&it.change)))
 }
 
 fn commit_of(plan: &Plan<Change>) -> Option<&CommitDraft> {

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{
     World,
     process::{Output, Running},
-    proxy::{Moment, Proxy},
+    proxy::{Act, Moment, Proxy},
 };
 
 /// Less than the 10 s after which the program gives up a request that reads.
@@ -78,18 +78,20 @@ pub(crate) fn gathered(
     let gathering = Arc::new(Gathering { state, changed: Condvar::new(), event: Box::new(event) });
     let start = |(at, world): &(usize, &World)| {
         let gathering = Arc::clone(&gathering);
-        let strike = move |pid: Pid| {
-            gathering.arrive();
-            if kills {
+        let act = if kills {
+            Act::End(Box::new(move |pid: Pid| {
+                gathering.arrive();
                 kill_process(pid, Signal::KILL).ok();
-            }
+            }))
+        } else {
+            Act::Do(Box::new(move |_| gathering.arrive()))
         };
         let socket = world.folder.path().join("gathered.sock");
-        let moment = (*at, Moment::HeldBack);
-        let proxy = Proxy::start_with(&socket, world.lab.engine_url(), moment, kills, strike);
+        let (at, act) = (*at, (Moment::HeldBack, act));
+        let proxy = Proxy::at(&socket, world.lab.engine_url(), act, move |it| it.number == at);
         let running = Running::spawn(world.command("state", &proxy.url, arguments));
         proxy.watch(running.pid());
-        (*at, proxy, running)
+        (at, proxy, running)
     };
     let started: Vec<_> = worlds.iter().map(start).collect();
     let end = |(at, proxy, running): (usize, Proxy, Running)| {

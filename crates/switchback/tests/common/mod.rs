@@ -1,6 +1,5 @@
 //! What the tests against the real engine share: a world of one's own, and the program run in it.
 
-pub(crate) mod acting;
 pub(crate) mod away;
 pub(crate) mod clock;
 pub(crate) mod disk;
@@ -11,6 +10,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod registry_proxy;
+mod request;
 pub(crate) mod service;
 pub(crate) mod spare;
 pub(crate) mod store;

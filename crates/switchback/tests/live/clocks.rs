@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::staging::serving;
 use crate::common::{
     Output, World,
-    acting::{Act, Moment, Proxy, starts_the_new_one},
     clock::Clock,
     process::Running,
+    proxy::{Act, Moment, Proxy, starts_the_new_one},
 };
 
 /// More than any command of these tests takes, and less than any jump.

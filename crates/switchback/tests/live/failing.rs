@@ -36,6 +36,28 @@ fn a_release_that_spoils_the_data_goes_back_with_the_data_and_is_remembered() {
     assert_eq!(world.id(), old);
 }
 
+/// Without a snapshot nobody can give the old version its column back: that is said, not hidden.
+#[test]
+fn a_way_back_that_ends_on_spoilt_data_is_stuck_and_says_why() {
+    let world = World::new("keepsdata");
+    world.gate("interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"1s\"\nhealthy_deadline = \"6s\"");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.write_rows(7);
+    let old = world.id();
+    world.publish("3.0.0", &[]);
+
+    let stuck = world.run_json(&["update", "web", "-y"]).exits(5).has("/outcome", "stuck");
+    let stuck = stuck.has("/error/code", "undo_failed");
+    let said = stuck.json()["warnings"].to_string();
+    assert!(said.contains("data.policy") && said.contains("your own backup"), "{said}");
+    assert_eq!(world.id(), old, "the old container itself is in place");
+    world.run(&["update", "web", "-y"]).exits(5).says("recover web");
+
+    world.run(&["recover", "web", "--accept-current", "-y"]).exits(0);
+    world.run(&["status", "web"]).exits(0).says("1.0.0");
+}
+
 #[test]
 fn a_newer_release_than_the_rejected_one_is_taken() {
     let world = World::new("newer");

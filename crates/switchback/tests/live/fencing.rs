@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::common::{
     Output, World,
-    acting::{Act, Moment, Proxy},
     process::Running,
+    proxy::{Act, Moment, Proxy},
 };
 
 const ROWS: usize = 4;

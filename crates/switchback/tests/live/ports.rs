@@ -5,8 +5,8 @@ use std::process::Command;
 use super::staging::serving;
 use crate::common::{
     Output, World,
-    acting::{Act, Moment, Proxy, Request, starts_the_new_one},
     process::Running,
+    proxy::{Act, Moment, Proxy, Request, starts_the_new_one},
 };
 
 /// Updates; at the request that `picks` knows, somebody else's container takes a port of the host.

@@ -7,8 +7,8 @@ use rustix::process::Signal;
 use super::staging::serving;
 use crate::common::{
     World,
-    acting::{Act, Moment, Proxy, Request, starts_the_new_one},
     process::Running,
+    proxy::{Act, Moment, Proxy, Request, starts_the_new_one},
     spare::Spare,
 };
 

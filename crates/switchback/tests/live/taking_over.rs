@@ -4,8 +4,8 @@ use rustix::process::Signal;
 
 use crate::common::{
     World,
-    acting::{Act, Moment, Proxy},
     process::Running,
+    proxy::{Act, Moment, Proxy},
 };
 
 const ROWS: usize = 4;
