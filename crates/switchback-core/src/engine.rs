@@ -5,7 +5,7 @@
 
 mod report;
 
-use std::{future::Future, pin::pin};
+use std::future::Future;
 
 use tokio::sync::watch;
 
@@ -349,7 +349,7 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
     /// Stops waiting after `span`, which stops nothing but the waiting. Whoever stood still
     /// meanwhile has not waited, so that the answer may lie there unread: they wait once more.
     async fn within<T>(&self, span: Millis, work: impl Future<Output = T>) -> Option<T> {
-        let (mut work, begun) = (pin!(work), self.clock.now());
+        let (mut work, begun) = (Box::pin(work), self.clock.now());
         tokio::select! {
             biased;
             done = &mut work => return Some(done),
