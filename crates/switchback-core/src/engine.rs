@@ -31,6 +31,10 @@ type JobOf<'a, D> = Job<'a, <D as Target>::Change, <D as Driver>::Receipt>;
 /// two seconds, so the second try comes after one and the third after six.
 const UNDO_PAUSES: [Millis; 2] = [1_000, 5_000];
 
+/// The least that an undo may take, in milliseconds. Taking back a stop is a start, which may take as
+/// long as starting the new version may, while the stop itself has a limit of its own.
+const UNDO_LIMIT_MIN: Millis = 120_000;
+
 /// An effect that is sent must reach the target while the lease still lasts.
 const LEASE_HORIZON: Millis = 1_000;
 
@@ -299,8 +303,10 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
 
     async fn try_undo(&self, (step, entry): JobOf<'_, D>) -> Result<(), Cause> {
         self.settle((step, entry)).await?;
+        let after = step.limit.max(UNDO_LIMIT_MIN);
         let undo = self.driver.undo(&step.change, &entry.before, entry.receipt.as_ref());
-        self.in_time(step, undo).await
+        let late = Err(TargetError::TimedOut { after });
+        self.within(after, undo).await.unwrap_or(late).map_err(|it| failed(step, it))
     }
 
     async fn settle(&self, (step, entry): JobOf<'_, D>) -> Result<(), Cause> {
@@ -389,8 +395,8 @@ fn failed<C>(step: &Step<C>, error: TargetError) -> Cause {
 fn evidence(samples: &[Sample]) -> String {
     let last = samples.last();
     let seen = last.and_then(|it| it.seen.as_ref()).map(Seen::summary).unwrap_or_default();
-    let seconds = last.map_or(0, |it| it.offset) / 1000;
-    format!("{} looks in {seconds} s, the last: {seen}", samples.len())
+    let span = crate::words::milliseconds(last.map_or(0, |it| it.offset));
+    format!("{} looks in {span}, the last: {seen}", samples.len())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use switchback_core::{BesideSeen, Blind, HealthGate, ProbeSeen, Seen};
+use switchback_core::{BesideSeen, Blind, HealthGate, ProbeSeen, Seen, words};
 
 use super::settings::{HealthSettings, ProbeSettings};
 use crate::{
@@ -184,7 +184,7 @@ impl ContainerGate {
                 let argv = command.argv();
                 let run = self.engine.exec(id, &argv, Input::Nothing, |_| {});
                 let (ready, detail) = match within(timeout, run).await {
-                    None => (false, format!("no end within {} s", timeout.as_secs())),
+                    None => (false, format!("no end within {}", words::duration(timeout))),
                     Some(Err(error)) => (false, error.to_string()),
                     Some(Ok(output)) => (output.code == 0, output.last_words()),
                 };

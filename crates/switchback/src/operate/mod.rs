@@ -9,6 +9,7 @@ pub mod adopt;
 pub mod check;
 mod check_engine;
 pub(crate) mod clear;
+pub(crate) mod conclude;
 pub mod connect;
 pub(crate) mod decisions;
 pub mod detect;

@@ -22,7 +22,10 @@ async fn a_tag_that_is_not_there_is_not_found() {
     assert_eq!(error.code(), "ref_not_found");
     assert!(!error.is_retryable());
     let reference = web(&server);
-    assert_eq!(error.hint(), Some(format!("see what exists: docker manifest inspect {reference}")));
+    assert_eq!(
+        error.hint(),
+        Some(format!("docker manifest inspect {reference}   # see what exists"))
+    );
 }
 
 #[tokio::test]
