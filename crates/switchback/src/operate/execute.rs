@@ -228,7 +228,8 @@ async fn run(
         interrupt: around.interrupt.clone(),
         reporter,
     };
-    let outcome = engine.execute(planned.plan.clone(), lease.holder().to_string()).await;
+    let holder = lease.holder().to_string();
+    let outcome = Box::pin(engine.execute(planned.plan.clone(), holder)).await;
     let outcome = outcome.map_err(|it| CommandError::from(RecoverError::from(it)));
     let (operation, records) = (operation.clone(), journal.records().to_vec());
     let (evidence, killed) = (driver.take_evidence(), driver.take_killed());

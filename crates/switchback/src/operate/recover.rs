@@ -284,9 +284,9 @@ async fn run(
         reporter,
     };
     let outcome = match way {
-        Way::AcceptCurrent => engine.accept().await,
-        Way::Finish if interrupted.is_foreign => engine.recover_foreign().await,
-        Way::Finish => engine.recover().await,
+        Way::AcceptCurrent => Box::pin(engine.accept()).await,
+        Way::Finish if interrupted.is_foreign => Box::pin(engine.recover_foreign()).await,
+        Way::Finish => Box::pin(engine.recover()).await,
     };
     let outcome = outcome.map_err(CommandError::from);
     let (operation, records) = (operation.clone(), journal.records().to_vec());
