@@ -13,6 +13,7 @@ mod guard;
 mod images;
 mod location;
 mod logs;
+mod pipe;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -23,7 +24,9 @@ pub use exec::{ExecOutput, Input};
 pub use guard::Guard;
 pub use images::{ImportedImage, PullProgress};
 pub use location::{EngineLocation, LocationError, locate};
+pub use pipe::{Open, Pipe};
 use serde_json::Value;
+use switchback_core::Millis;
 
 use self::documents::Documents;
 
@@ -56,6 +59,7 @@ pub struct EngineClient {
     location: EngineLocation,
     facts: EngineFacts,
     guard: Option<Arc<dyn Guard>>,
+    boot_time: fn() -> Millis,
 }
 
 /// What an engine says of itself.
@@ -80,12 +84,28 @@ pub struct EngineFacts {
 impl EngineClient {
     /// Connects, asks who is there, and settles on an API version.
     pub async fn connect(location: &EngineLocation) -> Result<Self, EngineError> {
+        let docker = |api: &ClientVersion| connect(location, api);
+        Self::meet(location, Documents::new(location)?, docker, boot_time).await
+    }
+
+    /// The same with an engine at the other end of a pipe.
+    pub async fn connect_through(pipe: &Pipe) -> Result<Self, EngineError> {
+        let location = EngineLocation { url: pipe::BASE.to_owned(), source: "a pipe" };
+        let docker = |api: &ClientVersion| pipe.docker(api);
+        Self::meet(&location, Documents::through(pipe), docker, pipe.boot_time).await
+    }
+
+    async fn meet(
+        location: &EngineLocation,
+        documents: Documents,
+        docker: impl FnOnce(&ClientVersion) -> Result<Docker, bollard::errors::Error>,
+        boot_time: fn() -> Millis,
+    ) -> Result<Self, EngineError> {
         let unreachable = |reason: String| EngineError::Unreachable {
             location: location.url.clone(),
             source_of_location: location.source.to_owned(),
             reason,
         };
-        let documents = Documents::new(location)?;
         let version = tokio::time::timeout(CONNECT_LIMIT, documents.get("/version")).await;
         let version = match version {
             Err(_) => return Err(unreachable("no answer within 4 s".to_owned())),
@@ -107,14 +127,20 @@ impl EngineClient {
         let info = info.map_err(|_| unreachable("no answer within 10 s".to_owned()))??;
         let spoken =
             ClientVersion { major_version: as_usize(api.0), minor_version: as_usize(api.1) };
-        let docker = connect(location, &spoken).map_err(|it| unreachable(it.to_string()))?;
+        let docker = docker(&spoken).map_err(|it| unreachable(it.to_string()))?;
         Ok(Self {
             docker,
             documents,
             location: location.clone(),
             facts: facts(&version, &info, api),
             guard: None,
+            boot_time,
         })
+    }
+
+    /// Milliseconds on the clock by which leases on it are measured. It goes on in suspend.
+    pub(crate) fn boot_time(&self) -> Millis {
+        (self.boot_time)()
     }
 
     /// What the engine says of itself.
@@ -234,6 +260,13 @@ fn connect(
         Some(path) => Docker::connect_with_unix(path, CLIENT_LIMIT_S, api),
         None => Docker::connect_with_http(&location.url, CLIENT_LIMIT_S, api),
     }
+}
+
+/// Milliseconds on the clock that goes on in suspend.
+fn boot_time() -> Millis {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
 /// The newest API that both sides speak.
