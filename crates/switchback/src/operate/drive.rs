@@ -42,32 +42,42 @@ pub(crate) async fn drive(
     follow: &dyn Follow,
     confirm: Confirm<'_>,
 ) -> Answer<Value> {
-    let connected = connect(deployment).await?;
-    refuse_other_engine(around.store, &connected)?;
+    drive_on(around, &connect(deployment).await?, request, follow, confirm).await
+}
+
+/// The same on an engine that is known.
+pub(super) async fn drive_on(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    follow: &dyn Follow,
+    confirm: Confirm<'_>,
+) -> Answer<Value> {
+    refuse_other_engine(around.store, connected)?;
     let kept = connected.kept().await?;
     refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
-    let kept = settled(around, &connected, request, kept, follow, false).await?;
-    let prepared = Box::pin(prepare(around, &connected, &kept, request, &execute::id())).await;
+    let kept = settled(around, connected, request, kept, follow, false).await?;
+    let prepared = Box::pin(prepare(around, connected, &kept, request, &execute::id())).await;
     let prepared = match prepared {
         Ok(prepared) => prepared,
-        Err(error) => return Err(unless_held(&connected, error).await),
+        Err(error) => return Err(unless_held(connected, error).await),
     };
     let action = request.goal.action();
     if prepared.planned.is_none() {
-        let mut document = up_to_date(&connected, &prepared, action);
+        let mut document = up_to_date(connected, &prepared, action);
         let decided = &prepared.desired.decisions;
-        if let Err(error) = decisions::wish(around, &connected, request, decided).await
+        if let Err(error) = decisions::wish(around, connected, request, decided).await
             && let Some(warnings) = document["warnings"].as_array_mut()
         {
             warnings.push(decisions::not_kept(&error));
         }
         return Ok(document);
     }
-    let document = super::plan_document::document(&connected, &prepared);
+    let document = super::plan_document::document(connected, &prepared);
     confirm(&document)?;
-    let ended = Box::pin(execute(around, &connected, request, &prepared)).await?;
-    let document = conclude(around, &connected, action, "manual", &ended, follow, &document).await;
-    noted(after(around, &connected, &ended).await);
+    let ended = Box::pin(execute(around, connected, request, &prepared)).await?;
+    let document = conclude(around, connected, action, "manual", &ended, follow, &document).await;
+    noted(after(around, connected, &ended).await);
     Ok(document)
 }
 
@@ -183,23 +193,33 @@ pub(crate) async fn recover_one(
     follow: &dyn Follow,
     confirm: Confirm<'_>,
 ) -> Answer<Option<Value>> {
-    let connected = connect(deployment).await?;
+    recover_on(around, &connect(deployment).await?, way, follow, confirm).await
+}
+
+/// The same on an engine that is known.
+pub(super) async fn recover_on(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    way: Way,
+    follow: &dyn Follow,
+    confirm: Confirm<'_>,
+) -> Answer<Option<Value>> {
     let kept: Kept = connected.kept().await?;
-    let Some(interrupted) = recover::find(around, &connected, &kept).await? else {
+    let Some(interrupted) = recover::find(around, connected, &kept).await? else {
         return Ok(None);
     };
     confirm(&json!({ "deployment": connected.name, "operation": interrupted.operation }))?;
     let request =
         Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
     let id = interrupted.operation.clone();
-    let ended = Box::pin(recover::recover(around, &connected, &request, interrupted, way)).await?;
+    let ended = Box::pin(recover::recover(around, connected, &request, interrupted, way)).await?;
     let Some(ended) = ended else {
         noted(never_began(around, &id));
         return Ok(None);
     };
     let document =
-        conclude(around, &connected, "recover", "recovery", &ended, follow, &Value::Null).await;
-    noted(after(around, &connected, &ended).await);
+        conclude(around, connected, "recover", "recovery", &ended, follow, &Value::Null).await;
+    noted(after(around, connected, &ended).await);
     Ok(Some(document))
 }
 

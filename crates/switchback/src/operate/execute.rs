@@ -1,8 +1,7 @@
 //! Takes the lease, looks again, and runs the transaction.
 
 use switchback_core::{
-    Engine, Outcome, Record,
-    engine::RecoverError,
+    Outcome, Record,
     event::{EventKind, StepTitle},
 };
 use switchback_targets::{
@@ -29,6 +28,7 @@ use super::{
     now,
     prepare::{self, Prepared},
     report,
+    transact::{Course, Transaction},
 };
 use crate::{
     error::{CommandError, locked},
@@ -204,17 +204,16 @@ async fn run(
     gate.short_looks = ShortLooks::after_starts();
     gate.beside.clone_from(&planned.plan.gate.expect.beside);
     let mut journal = TwinJournal::new(around.store, operation, Vec::new(), lease);
-    let mut engine = Engine {
+    let transaction = Transaction {
         driver: &driver,
         gate: &gate,
-        clock: &report::WallClock,
         journal: &mut journal,
         lease,
         interrupt: around.interrupt.clone(),
         reporter,
     };
-    let outcome = engine.execute(planned.plan.clone(), lease.holder().to_string()).await;
-    let outcome = outcome.map_err(|it| CommandError::from(RecoverError::from(it)));
+    let outcome = transaction.carry_out(Course::New(planned.plan.clone())).await;
+    let outcome = outcome.map_err(CommandError::from);
     let (operation, records) = (operation.clone(), journal.records().to_vec());
     let (evidence, killed) = (driver.take_evidence(), driver.take_killed());
     Ok(Ended { operation, outcome, records, evidence, killed, started_at })

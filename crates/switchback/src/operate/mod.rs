@@ -28,6 +28,9 @@ pub mod recover;
 pub mod report;
 pub mod result;
 pub mod service_url;
+#[cfg(test)]
+mod tests;
+mod transact;
 pub mod who;
 
 use switchback_core::Interrupt;
@@ -107,5 +110,9 @@ pub type Answer<T> = Result<T, CommandError>;
 
 /// Milliseconds since the epoch.
 pub fn now() -> u64 {
+    #[cfg(test)]
+    if let Some(now) = tests::now() {
+        return now;
+    }
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default()
 }

@@ -21,6 +21,10 @@ fn boot_time() -> Millis {
 
 impl Clock for WallClock {
     fn now(&self) -> Millis {
+        #[cfg(test)]
+        if let Some(now) = super::tests::steady_now() {
+            return now;
+        }
         let (epoch, booted) = BEGUN.get_or_init(|| (super::now(), boot_time()));
         epoch + boot_time().saturating_sub(*booted)
     }
