@@ -10,6 +10,7 @@ mod bad_engine;
 mod bad_input;
 mod bad_store;
 mod checking;
+mod conforming;
 mod deciding;
 mod failing;
 mod fencing;
