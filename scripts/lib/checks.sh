@@ -18,6 +18,8 @@ need_program() { command -v "$1" >/dev/null || apt_install "$2"; }
 # A lab with everything in it, and an engine that tests may prune and kill. Its images are built and
 # fetched once.
 need_lab() {
+    # Tests let the clock of a program jump.
+    need_program faketime faketime
     "$CHECKOUT/scripts/lab" images
     "$CHECKOUT/scripts/lab" engine spare >/dev/null
     set -a

@@ -1,5 +1,7 @@
 //! What happens next, also when something fails: the whole policy of a transaction. Pure and total.
 
+use std::error::Error as _;
+
 use crate::{
     Cause, JournalError, Outcome, Part, Record, State, Step, StepId, TargetError,
     state::{Job, Phase, Progress},
@@ -115,7 +117,11 @@ pub(crate) fn unwritten<C, R>(
         (Phase::Retiring, _) => Record::Closed { outcome: Outcome::Committed },
         (Phase::Backward { .. } | Phase::Ended(_), record)
         | (_, record @ (Record::RollbackStarted { .. } | Record::Accepted)) => record,
-        _ => Record::RollbackStarted { cause: Cause::JournalLost { error: chain(error) } },
+        // The cause itself says that the journal cannot be written.
+        _ => {
+            let error = error.source().map_or_else(|| error.to_string(), chain);
+            Record::RollbackStarted { cause: Cause::JournalLost { error } }
+        }
     }
 }
 

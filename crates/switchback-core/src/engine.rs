@@ -5,7 +5,7 @@
 
 mod report;
 
-use std::future::Future;
+use std::{future::Future, pin::pin};
 
 use tokio::sync::watch;
 
@@ -13,9 +13,10 @@ pub use self::report::Reporter;
 use crate::{
     Before, Cause, Clock, Driver, Fenced, Force, HealthGate, Journal, JournalError, Lease, Millis,
     Next, Outcome, Part, Plan, Record, Sample, Seen, State, Step, Target, TargetError, Verdict,
+    clock::stood_still,
     decide::{setback, unwritten},
     event::EventKind,
-    gate::Judged,
+    gate::{Judged, Looks},
     next,
     record::FORMAT,
     state::{Job, Phase},
@@ -29,6 +30,10 @@ type JobOf<'a, D> = Job<'a, <D as Target>::Change, <D as Driver>::Receipt>;
 /// The pauses between the tries of an undo, in milliseconds: an engine that restarts takes about
 /// two seconds, so the second try comes after one and the third after six.
 const UNDO_PAUSES: [Millis; 2] = [1_000, 5_000];
+
+/// The least that an undo may take, in milliseconds. Taking back a stop is a start, which may take as
+/// long as starting the new version may, while the stop itself has a limit of its own.
+const UNDO_LIMIT_MIN: Millis = 120_000;
 
 /// An effect that is sent must reach the target while the lease still lasts.
 const LEASE_HORIZON: Millis = 1_000;
@@ -298,8 +303,10 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
 
     async fn try_undo(&self, (step, entry): JobOf<'_, D>) -> Result<(), Cause> {
         self.settle((step, entry)).await?;
+        let after = step.limit.max(UNDO_LIMIT_MIN);
         let undo = self.driver.undo(&step.change, &entry.before, entry.receipt.as_ref());
-        self.in_time(step, undo).await
+        let late = Err(TargetError::TimedOut { after });
+        self.within(after, undo).await.unwrap_or(late).map_err(|it| failed(step, it))
     }
 
     async fn settle(&self, (step, entry): JobOf<'_, D>) -> Result<(), Cause> {
@@ -321,14 +328,14 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         let policy = &state.plan().gate;
         let is_back = matches!(state.phase(), Phase::Backward { .. });
         let who = if is_back { Judged::Old } else { Judged::New };
-        let (opened, mut samples) = (self.clock.now(), Vec::new());
+        let mut looks = Looks::open(self.clock.now());
         loop {
             let seen = self.within(policy.patience, self.gate.probe()).await;
-            let offset = self.clock.now().saturating_sub(opened);
             self.report_probe(seen.as_ref());
-            samples.push(Sample { offset, seen });
-            match policy.judge(who, &samples) {
-                Verdict::Healthy => return Ok(Record::Verified { evidence: evidence(&samples) }),
+            looks.push(policy, self.clock.now(), seen);
+            let samples = looks.samples();
+            match policy.judge(who, samples) {
+                Verdict::Healthy => return Ok(Record::Verified { evidence: evidence(samples) }),
                 Verdict::Unhealthy(cause) => return Err(cause),
                 Verdict::Undecided if is_back => self.clock.sleep(policy.interval).await,
                 Verdict::Undecided => tokio::select! {
@@ -336,6 +343,7 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
                     () = self.interrupt.asked() => return Err(Cause::Interrupted),
                 },
             }
+            looks.pause(policy, self.clock.now());
         }
     }
 
@@ -344,8 +352,18 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         self.within(step.limit, work).await.unwrap_or(late).map_err(|it| failed(step, it))
     }
 
-    /// Stops waiting after `span`, which stops nothing but the waiting.
+    /// Stops waiting after `span`, which stops nothing but the waiting. Whoever stood still
+    /// meanwhile has not waited, so that the answer may lie there unread: they wait once more.
     async fn within<T>(&self, span: Millis, work: impl Future<Output = T>) -> Option<T> {
+        let (mut work, begun) = (pin!(work), self.clock.now());
+        tokio::select! {
+            biased;
+            done = &mut work => return Some(done),
+            () = self.clock.sleep(span) => {}
+        }
+        if stood_still(self.clock.now().saturating_sub(begun), span) == 0 {
+            return None;
+        }
         tokio::select! { biased; done = work => Some(done), () = self.clock.sleep(span) => None }
     }
 
@@ -377,8 +395,8 @@ fn failed<C>(step: &Step<C>, error: TargetError) -> Cause {
 fn evidence(samples: &[Sample]) -> String {
     let last = samples.last();
     let seen = last.and_then(|it| it.seen.as_ref()).map(Seen::summary).unwrap_or_default();
-    let seconds = last.map_or(0, |it| it.offset) / 1000;
-    format!("{} looks in {seconds} s, the last: {seen}", samples.len())
+    let span = crate::words::milliseconds(last.map_or(0, |it| it.offset));
+    format!("{} looks in {span}, the last: {seen}", samples.len())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub enum TargetError {
         found: String,
     },
     /// The effect did not come in its time.
-    #[error("gave up after {} s", .after / 1000)]
+    #[error("gave up after {}", crate::words::milliseconds(*.after))]
     TimedOut {
         /// The step's limit in milliseconds.
         after: Millis,

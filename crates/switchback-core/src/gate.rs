@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cause, Millis};
 
+pub use looks::Looks;
 pub use seen::{BesideSeen, Blind, ProbeSeen, Seen};
 
+mod looks;
 mod seen;
 
 /// Looks at the service once.

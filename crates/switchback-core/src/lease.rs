@@ -25,7 +25,8 @@ pub struct Holder {
     pub host: String,
     /// The process there.
     pub pid: u32,
-    /// Where its number means something: the boot of the kernel, and the namespace of processes.
+    /// Where its number means something: the machine, the boot of its kernel, and the namespace of
+    /// processes. Empty: not known.
     #[serde(default)]
     pub place: String,
     /// When the process began, in ticks since that boot: numbers of processes are given again.
@@ -37,7 +38,8 @@ pub struct Holder {
     pub operation: String,
     /// When it was taken, in milliseconds since the epoch.
     pub since: Millis,
-    /// Raised by one with every change of hands, so that a late holder is told apart.
+    /// Raised by one each time that it is taken away from the holder before. For people: a late holder is
+    /// told apart by the id of the lease's container.
     pub generation: u64,
 }
 

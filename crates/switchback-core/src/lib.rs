@@ -18,6 +18,7 @@ pub mod record;
 pub mod release;
 pub mod state;
 pub mod target;
+pub mod words;
 
 pub use clock::Clock;
 pub use decide::{Next, next};

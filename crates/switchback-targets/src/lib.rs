@@ -4,5 +4,6 @@ mod address;
 pub mod container;
 pub mod engine_api;
 pub mod keeper;
+pub mod patience;
 pub mod probe;
 pub mod registry;

@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     cli::{Global, OutputFormat},
     config::{self, Config, Deployment, Location, RealWorld, locate},
+    display::typed,
     error::CommandError,
     exit_code::ExitCode,
     notice,
@@ -101,6 +102,7 @@ impl Context {
             OutputFormat::Json => Output::Json,
             OutputFormat::Ndjson => Output::Ndjson,
         };
+        typed::remember(&global);
         let colors = if global.no_color { Colors::Never } else { Colors::Auto };
         let wishes = Wishes { output, quiet: global.quiet, verbose: global.verbose, colors };
         let printer = Printer::standard(wishes);
@@ -200,7 +202,7 @@ impl Context {
         let text = &self.global.lock_timeout;
         switchback_targets::container::run::parse_duration_ms(text).map_err(|problem| {
             CommandError::new("usage", format!("--lock-timeout: {problem}"))
-                .hint("switchback … --lock-timeout 90s")
+                .hint("switchback --help   # a time is written as 90s or 5m")
         })
     }
 
@@ -248,7 +250,7 @@ pub(crate) fn only<'a>(config: &'a Config, name: Option<&str>) -> Answer<&'a Dep
         (None, _) => {
             let names: Vec<&str> = config.deployments.keys().map(String::as_str).collect();
             let message = format!("name one of the deployments: {}", names.join(", "));
-            Err(CommandError::new("usage", message))
+            Err(CommandError::new("usage", message).hint("switchback status   # lists them"))
         }
     }
 }
@@ -256,7 +258,9 @@ pub(crate) fn only<'a>(config: &'a Config, name: Option<&str>) -> Answer<&'a Dep
 fn named<'a>(config: &'a Config, name: &str) -> Answer<&'a Deployment> {
     if config.fleets.contains_key(name.split('/').next().unwrap_or(name)) {
         let message = format!("{name} is a fleet: fleets are not supported yet");
-        return Err(CommandError::new("usage", message));
+        return Err(
+            CommandError::new("usage", message).hint("switchback status   # lists deployments")
+        );
     }
     config.deployments.get(name).ok_or_else(|| unknown(config, name))
 }
@@ -269,7 +273,9 @@ fn unknown(config: &Config, name: &str) -> CommandError {
         .filter(|it| strsim::jaro_winkler(it, name) > 0.8);
     let made = CommandError::new("not_found", format!("there is no deployment {name}"));
     match near {
-        Some(near) => made.hint(format!("did you mean {near}?   switchback status {near}")),
-        None => made.hint("switchback status   (lists them; switchback init adds what runs here)"),
+        Some(near) => made.hint(format!("switchback status {near}   # did you mean {near}?")),
+        None => made.hint(
+            "switchback status   # lists them; what else runs here is added by: switchback init",
+        ),
     }
 }

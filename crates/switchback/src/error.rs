@@ -1,7 +1,7 @@
 //! One error of a command, as people and programs are told it.
 
 use serde_json::{Map, Value, json};
-use switchback_core::{JournalError, PlanError, TargetError, engine::RecoverError};
+use switchback_core::{JournalError, PlanError, TargetError, engine::RecoverError, words};
 use switchback_targets::{
     engine_api::{EngineError, LocationError},
     keeper::lease::Held,
@@ -132,7 +132,7 @@ impl From<RegistryError> for CommandError {
 impl From<ReferenceError> for CommandError {
     fn from(error: ReferenceError) -> Self {
         Self::new("usage", error.to_string()).hint(
-            "write it as registry.example/acme/web:1.4, or see what is followed: switchback check",
+            "switchback check   # shows what is followed; write a reference as registry.example/acme/web:1.4",
         )
     }
 }
@@ -176,7 +176,7 @@ impl From<RecoverError> for CommandError {
     fn from(error: RecoverError) -> Self {
         match error {
             RecoverError::Fenced(fenced) => Self::new("locked", fenced.to_string())
-                .hint("switchback status   (whoever has the lease has the last word)"),
+                .hint("switchback status   # whoever has the lease has the last word"),
             RecoverError::Journal(error) => error.into(),
         }
     }
@@ -228,10 +228,10 @@ pub fn locked(held: &Held, deployment: &str, now: u64) -> CommandError {
     let since = i64::try_from(holder.since).unwrap_or_default();
     let since = jiff::Timestamp::from_millisecond(since).unwrap_or_default();
     let (message, hint) = if held.seems_expired(now) {
-        let seconds = now.saturating_sub(held.last_sign()) / 1000;
+        let span = words::milliseconds(now.saturating_sub(held.last_sign()));
         (
             format!(
-                "an operation was begun on it at {since} by {holder}, whose lease seems to have expired: its last sign of life was {seconds} s ago"
+                "an operation was begun on it at {since} by {holder}, whose lease seems to have expired: its last sign of life was {span} ago"
             ),
             format!("switchback recover {deployment}"),
         )
@@ -239,7 +239,7 @@ pub fn locked(held: &Held, deployment: &str, now: u64) -> CommandError {
         (
             format!("another operation is at work on it, since {since}: {holder}"),
             format!(
-                "wait for it: --lock-timeout 5m   (if that process is gone: switchback recover {deployment})"
+                "switchback status {deployment}   # shows whether it goes on; wait for it with --lock-timeout 5m; if that process is gone: switchback recover {deployment}"
             ),
         )
     };

@@ -110,6 +110,19 @@ impl ExitCode {
             (None, None) => Self::Failed,
         }
     }
+
+    /// What the result of a recovery is worth: it has done its work when nothing is left open,
+    /// whichever way that went.
+    pub fn of_recovery(result: &Value) -> Self {
+        match result["outcome"].as_str() {
+            Some("committed" | "rolled_back" | "interrupted" | "failed")
+                if result.get("operation").is_some() && result["error"]["code"] != "locked" =>
+            {
+                Self::Done
+            }
+            _ => Self::of_result(result),
+        }
+    }
 }
 
 impl From<ExitCode> for std::process::ExitCode {

@@ -7,6 +7,7 @@ use switchback::{
     cli::Cli,
     commands,
     context::Context,
+    error::CommandError,
     notice,
     printer::{Output, Printer, Wishes},
     wrong_usage,
@@ -57,18 +58,18 @@ fn wanted_output() -> Output {
 }
 
 async fn run(cli: Cli) -> ExitCode {
-    let interrupt = interrupts();
-    let context = Context::new(cli.global.clone(), interrupt);
+    let (sender, receiver) = watch::channel(false);
+    let context = Context::new(cli.global.clone(), Interrupt(receiver));
+    heed_signals(sender, context.printer.clone());
     let code = commands::run(&context, cli.command).await;
     context.say_notice();
     code.into()
 }
 
 /// The first SIGINT or SIGTERM asks for the way back; a second one leaves at once, with the journal
-/// intact. SIGHUP stops nothing: a closed terminal must not strand an update.
+/// intact, and says so. SIGHUP stops nothing: a closed terminal must not strand an update.
 #[expect(clippy::exit, reason = "a second signal leaves at once; recovery has the journal")]
-fn interrupts() -> Interrupt {
-    let (sender, receiver) = watch::channel(false);
+fn heed_signals(sender: watch::Sender<bool>, printer: Printer) {
     tokio::spawn(async move {
         let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
             signal(SignalKind::interrupt()),
@@ -85,10 +86,26 @@ fn interrupts() -> Interrupt {
             };
             let was_asked = sender.send_replace(true);
             switchback::context::note_signal(code);
-            if was_asked || !switchback::context::is_busy() {
+            let is_busy = switchback::context::is_busy();
+            if was_asked || !is_busy {
+                // A person who ends what only looks knows it.
+                if is_busy || printer.output() != Output::Text {
+                    printer.last_word(&left_at_once(is_busy).document());
+                }
                 std::process::exit(code);
             }
         }
     });
-    Interrupt(receiver)
+}
+
+/// Why there is no result.
+fn left_at_once(is_busy: bool) -> CommandError {
+    if is_busy {
+        return CommandError::new(
+            "interrupted",
+            "left at once by a second signal; what was begun is as it was left",
+        )
+        .hint("switchback recover");
+    }
+    CommandError::new("interrupted", "ended by a signal before there was a result")
 }

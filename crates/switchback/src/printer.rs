@@ -3,16 +3,21 @@
 //! Standard output carries results and nothing else; progress, warnings and notices go to standard
 //! error. Everything is written through handles, so that a test can read along.
 
+mod last_word;
 mod stream;
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde_json::Value;
 
-use crate::display::{self, Display};
+use crate::display::{self, Display, typed};
 use crate::exit_code::ExitCode;
 
+use last_word::Said;
 #[cfg(test)]
 pub(crate) use stream::Captured;
 pub use stream::Stream;
@@ -84,6 +89,8 @@ pub struct Printer {
     stdout: Stream,
     stderr: Stream,
     live: Option<MultiProgress>,
+    /// Held while a result is written, and shared by all clones.
+    said: Arc<Mutex<Said>>,
 }
 
 impl Printer {
@@ -107,7 +114,7 @@ impl Printer {
             None => stream,
         };
         let (stdout, stderr) = (beside(stdout), beside(stderr));
-        Self { wishes, surroundings, stdout, stderr, live }
+        Self { wishes, surroundings, stdout, stderr, live, said: Arc::default() }
     }
 
     /// Whether standard error may carry escape sequences: colours, and the cursor moving.
@@ -162,10 +169,19 @@ impl Printer {
 
     /// Prints the result of a command: the text for people, or the document.
     pub fn result(&self, text: &str, document: &Value) -> io::Result<()> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if *said == Said::LastWord {
+            return Ok(());
+        }
+        *said = Said::Result;
+        self.write_result(text, document)
+    }
+
+    fn write_result(&self, text: &str, document: &Value) -> io::Result<()> {
         match self.wishes.output {
             Output::Text => self.stdout.write(text),
-            Output::Json => self.stdout.write(&format!("{document:#}\n")),
-            Output::Ndjson => self.stdout.write(&format!("{document}\n")),
+            Output::Json => self.stdout.write(&format!("{:#}\n", typed::in_document(document))),
+            Output::Ndjson => self.stdout.write(&format!("{}\n", typed::in_document(document))),
         }
     }
 

@@ -106,7 +106,7 @@ impl Machine {
             Standing::Impossible => {
                 let message = "systemd does not run this machine: there is no unit to be installed";
                 return Err(CommandError::new("preflight_failed", message)
-                    .hint("switchback recover --yes   (to be run when the machine starts)"));
+                    .hint("switchback recover --yes   # to be run when the machine starts"));
             }
             Standing::Strange => {
                 let message = format!("{} is there and is not Switchback's", path.display());
@@ -135,7 +135,9 @@ impl Machine {
             Ok(Ok(said)) if said.status.success() => return Ok(()),
             Ok(Ok(said)) => String::from_utf8_lossy(&said.stderr).trim().to_owned(),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} s", SYSTEMCTL_LIMIT.as_secs()),
+            Err(_) => {
+                format!("no answer within {}", switchback_core::words::duration(SYSTEMCTL_LIMIT))
+            }
         };
         let words = arguments.join(" ");
         let message = format!("the unit is written, but systemctl {words} failed: {reason}");

@@ -151,8 +151,8 @@ fn a_black_hole_slows_no_command() {
         let begin = Instant::now();
         assert_eq!(at_end(WELCOME, &setting, now()), None);
         // A look takes five seconds here, so whoever waited for one would show; a busy machine
-        // may well take longer than the millisecond or two that this takes.
-        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+        // may well take much longer than the millisecond or two that this takes.
+        assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const POLICY: GatePolicy = GatePolicy {
+pub(super) const POLICY: GatePolicy = GatePolicy {
     interval: 500,
     patience: 5_000,
     streak: 3,
@@ -12,7 +12,7 @@ const POLICY: GatePolicy = GatePolicy {
     baseline: None,
 };
 
-fn seen(ready: bool) -> Seen {
+pub(super) fn seen(ready: bool) -> Seen {
     let probe = ProbeSeen { probe: "http".into(), ready, detail: "HTTP 500".into() };
     Seen { running: true, pid: 42, probes: vec![probe], ..Seen::default() }
 }

@@ -224,6 +224,10 @@ pub struct CommitDraft {
     /// What is decided from then on; none in journals from before it was kept with the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decisions: Option<Decisions>,
+    /// Snapshots that are kept no longer, by the operations that took them; none in journals from
+    /// before their names went with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped_snapshots: Vec<String>,
 }
 
 /// What ran before the commit.

@@ -185,6 +185,16 @@ impl TargetState {
         drop(self.operations.drain(..surplus));
     }
 
+    /// Takes the names of snapshots out that are kept no longer.
+    pub fn drop_snapshots(&mut self, operations: &[String]) {
+        for kept in &mut self.releases {
+            let named = kept.release.snapshot.as_ref();
+            if named.is_some_and(|it| operations.contains(&it.operation)) {
+                kept.release.snapshot = None;
+            }
+        }
+    }
+
     /// Whether an operation is known to have come to its end here.
     pub fn has_ended(&self, operation: &str) -> bool {
         let made = |it: &KeptRelease| {
@@ -249,6 +259,27 @@ mod tests {
         let text: Value = serde_json::from_slice(&state.write()).unwrap();
         assert_eq!(text["held_at"], "acme/web:1.3");
         assert_eq!(TargetState::read(&state.write()).unwrap(), state);
+    }
+
+    #[test]
+    fn a_snapshot_that_goes_is_named_no_longer() {
+        let release = |number: u32, operation: &str| {
+            let at = u64::from(number);
+            serde_json::json!({
+                "release": { "number": number, "version": "v", "specification": "", "at": at,
+                    "evidence": "verified", "snapshot": { "operation": operation, "at": at } },
+                "container": "c", "name": "web", "image": "i", "reference": "web:1",
+                "specification": { "body": {}, "joins": [], "ambiguous": [] }, "inspect": {},
+            })
+        };
+        let mut state = TargetState::new("web", owner(), "op4");
+        state.releases = [release(1, "op2"), release(2, "op3")]
+            .map(|it| serde_json::from_value(it).unwrap())
+            .to_vec();
+        state.drop_snapshots(&["op2".to_owned(), "op9".to_owned()]);
+        let named = state.releases.iter().map(|it| it.release.snapshot.as_ref());
+        let named: Vec<_> = named.map(|it| it.map(|it| it.operation.as_str())).collect();
+        assert_eq!(named, [None, Some("op3")]);
     }
 
     #[test]

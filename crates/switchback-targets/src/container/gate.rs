@@ -7,11 +7,12 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use switchback_core::{BesideSeen, Blind, HealthGate, ProbeSeen, Seen};
+use switchback_core::{BesideSeen, Blind, HealthGate, ProbeSeen, Seen, words};
 
 use super::settings::{HealthSettings, ProbeSettings};
 use crate::{
-    engine_api::{EngineClient, Input},
+    engine_api::{EngineClient, EngineError, Input},
+    patience::within,
     probe::{self, HttpClient, HttpProbe, Looked},
 };
 
@@ -42,6 +43,10 @@ pub struct ShortLooks(Option<(AtomicU32, AtomicU32)>);
 /// configured. Half a second is the usual interval, so nothing is waited for in vain.
 const FIRST_LOOK_MS: u64 = 500;
 
+/// How much longer than a probe the engine may take to say how its container is, in milliseconds:
+/// half of what a look has beyond its probes.
+const ENGINE_MORE_MS: u64 = 500;
+
 impl ShortLooks {
     /// The service is about to be started, perhaps more than once.
     pub fn after_starts() -> Self {
@@ -61,7 +66,7 @@ impl ShortLooks {
 
 impl HealthGate for ContainerGate {
     async fn probe(&self) -> Seen {
-        match self.engine.container(&self.name).await {
+        match self.inspect(&self.name).await {
             Ok(Some(inspect)) if !is_leaving(&inspect) => {
                 let seen = self.look(&inspect).await;
                 let (beside, blind) = self.look_beside().await;
@@ -76,9 +81,10 @@ impl HealthGate for ContainerGate {
     }
 }
 
-/// Whether somebody is removing it. That its process has ended then is not its own doing.
+/// Whether somebody is removing it. That its process has ended then is not its own doing. Podman stops
+/// one first that it removes.
 fn is_leaving(inspect: &Value) -> bool {
-    matches!(inspect["State"]["Status"].as_str(), Some("removing" | "dead"))
+    matches!(inspect["State"]["Status"].as_str(), Some("removing" | "dead" | "stopping"))
 }
 
 /// What the engine says of a container's process.
@@ -123,11 +129,19 @@ pub fn keeps_restarting(inspect: &Value, now: Timestamp) -> bool {
 }
 
 impl ContainerGate {
+    /// An engine that does not answer within the time of a look must not pass for a service that does
+    /// not: nothing could be seen, which says nothing about a version.
+    async fn inspect(&self, name: &str) -> Result<Option<Value>, EngineError> {
+        let limit = Duration::from_millis(self.health.timeout_ms + ENGINE_MORE_MS);
+        let seen = within(limit, self.engine.container(name)).await;
+        seen.unwrap_or_else(|| Err(EngineError::TimedOut { what: format!("look at {name}") }))
+    }
+
     /// Those that go along, and what stood in the way of looking. One that is gone does not run.
     async fn look_beside(&self) -> (Vec<BesideSeen>, Option<Blind>) {
         let mut all = Vec::new();
         for name in &self.beside {
-            let seen = match self.engine.container(name).await {
+            let seen = match self.inspect(name).await {
                 Ok(inspect) => inspect.as_ref().map(process).unwrap_or_default(),
                 Err(error) => return (all, Some(Blind::Unreachable { why: error.to_string() })),
             };
@@ -169,10 +183,10 @@ impl ContainerGate {
                 let id = inspect["Id"].as_str().unwrap_or_default();
                 let argv = command.argv();
                 let run = self.engine.exec(id, &argv, Input::Nothing, |_| {});
-                let (ready, detail) = match tokio::time::timeout(timeout, run).await {
-                    Err(_) => (false, format!("no end within {} s", timeout.as_secs())),
-                    Ok(Err(error)) => (false, error.to_string()),
-                    Ok(Ok(output)) => (output.code == 0, output.last_words()),
+                let (ready, detail) = match within(timeout, run).await {
+                    None => (false, format!("no end within {}", words::duration(timeout))),
+                    Some(Err(error)) => (false, error.to_string()),
+                    Some(Ok(output)) => (output.code == 0, output.last_words()),
                 };
                 Looked { ready, detail, version: None }
             }

@@ -3,8 +3,13 @@
 //! said after the first stop by us, and before the next one.
 
 use serde_json::{Value, json};
+use switchback_core::words;
 
-use super::{members::Member, observe::Observed, settings::ContainerSettings};
+use super::{
+    members::Member,
+    observe::Observed,
+    settings::{ContainerSettings, key_of},
+};
 
 /// The exit code of a process that SIGKILL has ended.
 const KILLED: i64 = 137;
@@ -53,9 +58,9 @@ impl Killed {
 
     /// What happened, and what to do about it.
     pub fn after(&self, settings: &ContainerSettings) -> String {
-        let Self { name, timeout_s, .. } = self;
+        let (name, span) = (&self.name, self.span());
         format!(
-            "{name} did not end when it was stopped, and was killed after {timeout_s} s, all of it \
+            "{name} did not end when it was stopped, and was killed after {span}, all of it \
              downtime. {}",
             self.remedy(settings)
         )
@@ -63,12 +68,16 @@ impl Killed {
 
     /// What will happen, and what to do about it.
     pub fn before(&self, settings: &ContainerSettings) -> String {
-        let Self { name, timeout_s, .. } = self;
+        let (name, span) = (&self.name, self.span());
         format!(
-            "the last version of {name} that was stopped had to be killed: expect {timeout_s} s of \
+            "the last version of {name} that was stopped had to be killed: expect {span} of \
              downtime for the stop alone. {}",
             self.remedy(settings)
         )
+    }
+
+    fn span(&self) -> String {
+        words::duration(std::time::Duration::from_secs(self.timeout_s))
     }
 
     fn remedy(&self, settings: &ContainerSettings) -> String {
@@ -79,8 +88,8 @@ impl Killed {
             }
             (false, true) => format!(
                 "The first process of a container ignores a SIGTERM that it does not handle: \
-                 switchback config set deployment.{}.run.init true   (or a STOPSIGNAL in its image)",
-                settings.deployment
+                 switchback config set {} true   (or a STOPSIGNAL in its image)",
+                key_of(&settings.deployment, ".run.init")
             ),
             (false, false) => {
                 "The first process of a container ignores a SIGTERM that it does not \

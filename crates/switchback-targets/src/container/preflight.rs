@@ -1,8 +1,10 @@
 //! All that can be known before anything is changed. Pure: each check is a function of what was
 //! observed and what is wanted, and says `passed`, `failed`, `warned` or `skipped`.
 
+mod command;
 mod data;
 mod owners;
+mod podman;
 mod ports;
 mod sharing;
 mod with_data;
@@ -19,6 +21,7 @@ use super::{
     killed::Killed,
     members::Member,
     observe::Observed,
+    settings::key_of,
 };
 
 /// One check and what it found.
@@ -87,9 +90,11 @@ pub fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
     let mut all = owners::checks(at, &to.settings);
     all.push(exists(at, to));
     all.push(architecture(at, to));
+    all.extend(command::command(at, to));
     all.push(auto_remove(at, to));
     all.extend(outlived(at, to));
     all.push(unmanaged_difference(at, to));
+    all.extend(podman::addresses(at, to));
     all.extend(ports::checks(at, to));
     all.extend(data::checks(at, to));
     all.push(accounts(at, to));
@@ -157,16 +162,19 @@ fn auto_remove(at: &Observed, to: &Desired) -> Check {
     let hint = if is_beside {
         let _ = write!(message, "; it depends on {}, and would have to stop with it", at.name);
         format!(
-            "docker stop {name}   (it is gone then, with its anonymous volumes), then: switchback update {}",
+            "docker stop {name}   # it is gone then, with its anonymous volumes; then: switchback update {}",
             to.settings.deployment
         )
     } else if to.settings.run.is_some() {
         format!(
-            "docker stop {}   (it is gone then, with its anonymous volumes), and: switchback update {}",
+            "docker stop {}   # it is gone then, with its anonymous volumes; then: switchback update {}",
             at.name, to.settings.deployment
         )
     } else {
-        format!("declare it: add [deployment.{}.run] to switchback.toml", to.settings.deployment)
+        format!(
+            "switchback config schema   # declare it: add [deployment.{}.run] to switchback.toml",
+            to.settings.deployment
+        )
     };
     Check::failed("auto_remove", "data_at_risk", message).hint(hint)
 }
@@ -184,7 +192,7 @@ fn outlived(at: &Observed, to: &Desired) -> Option<Check> {
         "{running} runs with the namespaces of {gone}, which is stopped: stopped as well, it could not be started again"
     );
     let hint = format!(
-        "docker start {gone}   (or docker stop {running}), then: switchback update {}",
+        "docker start {gone}   # or: docker stop {running}; then: switchback update {}",
         to.settings.deployment
     );
     Some(Check::failed("dependents", "preflight_failed", message).hint(hint))
@@ -212,9 +220,10 @@ fn unmanaged_difference(at: &Observed, to: &Desired) -> Check {
         names.join(", ")
     );
     let hint = format!(
-        "switchback adopt {0}   (keep it as it runs; take [deployment.{0}.run] out of the configuration)   \
-         or   docker rename {1} {1}-old   (let it be made as declared)",
-        to.settings.deployment, at.name
+        "switchback config unset {2}   # keep it as it runs, with: switchback adopt {0}; or let it be made as declared: docker rename {1} {1}-old",
+        to.settings.deployment,
+        at.name,
+        key_of(&to.settings.deployment, ".run")
     );
     Check::failed("declared", "drifted", message).hint(hint)
 }
@@ -227,8 +236,8 @@ fn accounts(at: &Observed, to: &Desired) -> Check {
         let message =
             format!("{} has a read-only root: accounts cannot be written into it", at.name);
         return Check::failed("accounts", "preflight_failed", message).hint(format!(
-            "switchback config set deployment.{}.accounts.users '[]'",
-            to.settings.deployment
+            "switchback config set {} '[]'",
+            key_of(&to.settings.deployment, ".accounts.users")
         ));
     }
     let users = to.settings.accounts.join(", ");
@@ -246,11 +255,11 @@ fn forgotten_passwords(target: &Member, to: &Desired) -> Check {
     if !is_made_anew || !target.written.iter().any(|it| it == "/etc/shadow") {
         return no_accounts();
     }
-    let (name, deployment) = (target.name(), &to.settings.deployment);
+    let (name, key) = (target.name(), key_of(&to.settings.deployment, ".accounts.users"));
     let message = format!(
         "passwords were set inside of {name}, and no accounts are configured: the new container \
          starts without them. To carry them over: switchback config set \
-         deployment.{deployment}.accounts.users '[\"USER\"]'   (else set them again: \
+         {key} '[\"USER\"]'   (else set them again: \
          docker exec -it {name} passwd USER)"
     );
     Check::warned("accounts", message)

@@ -148,9 +148,27 @@ impl std::fmt::Debug for ProbeSettings {
     }
 }
 
+/// A key of a deployment as a shell takes it for `config`: a name with a full stop in it, or with letters
+/// beyond ASCII, stands in quotes there.
+pub fn key_of(deployment: &str, key: &str) -> String {
+    let is_bare = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_');
+    if deployment.chars().all(is_bare) {
+        format!("deployment.{deployment}{key}")
+    } else {
+        format!("'deployment.\"{deployment}\"{key}'")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_can_be_pasted_whatever_the_name() {
+        assert_eq!(key_of("web-1", ".image"), "deployment.web-1.image");
+        assert_eq!(key_of("web.example", ".image"), r#"'deployment."web.example".image'"#);
+        assert_eq!(key_of("web.example", ""), r#"'deployment."web.example"'"#);
+    }
 
     #[test]
     fn a_probe_is_shown_without_its_secrets() {

@@ -9,6 +9,7 @@ use bollard::query_parameters::{
 use futures_util::TryStreamExt;
 
 use super::{EngineClient, EngineError, READ_LIMIT};
+use crate::patience::within;
 
 /// The largest archive that is read into memory; account files and records are some kilobytes.
 const ARCHIVE_LIMIT: usize = 64 << 20;
@@ -44,8 +45,8 @@ impl EngineClient {
                 EngineError::Nonsense { what: "an archive", got: "more than 64 MiB".into() };
             std::future::ready(if is_too_much { Err(error) } else { Ok(all) })
         });
-        let limited = tokio::time::timeout(READ_LIMIT, collect).await;
-        match limited.map_err(|_| EngineError::TimedOut { what: format!("archive of {path}") })? {
+        let limited = within(READ_LIMIT, collect).await;
+        match limited.ok_or_else(|| EngineError::TimedOut { what: format!("archive of {path}") })? {
             Ok(bytes) => unpack(&bytes),
             Err(EngineError::Refused { status: 404, .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -62,8 +63,8 @@ impl EngineClient {
         const FOLDER: u32 = 1 << 31;
         let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
         let asked = self.docker.get_container_archive_info(container, Some(options));
-        let answer = tokio::time::timeout(READ_LIMIT, asked).await;
-        match answer.map_err(|_| EngineError::TimedOut { what: format!("kind of {path}") })? {
+        let answer = within(READ_LIMIT, asked).await;
+        match answer.ok_or_else(|| EngineError::TimedOut { what: format!("kind of {path}") })? {
             Ok(found) => Ok(Some(found.file_mode & FOLDER != 0)),
             Err(error) => match EngineError::from(error) {
                 EngineError::Refused { status: 404, .. } => Ok(None),

@@ -9,7 +9,7 @@ use hyper_util::{
 use hyperlocal::UnixConnector;
 use serde_json::Value;
 
-use super::{EngineError, EngineLocation, Pipe, error::chain, pipe};
+use super::{EngineError, EngineLocation, Pipe, error::chain, pipe, podman};
 
 /// The largest answer that is read: a list of ten thousand containers is about 20 MiB.
 const BODY_LIMIT: usize = 64 << 20;
@@ -125,5 +125,5 @@ fn read(status: u16, body: &[u8]) -> Result<Value, EngineError> {
         || String::from_utf8_lossy(&body[..body.len().min(400)]).trim().to_owned(),
         str::to_owned,
     );
-    Err(EngineError::Refused { status, message })
+    Err(EngineError::Refused { status: podman::status(status, &message), message })
 }

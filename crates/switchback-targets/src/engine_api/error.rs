@@ -93,15 +93,15 @@ impl EngineError {
         match self {
             Self::Unreachable { location, .. } => match location.strip_prefix("unix://") {
                 Some(path) => Some(format!(
-                    "systemctl status docker   (is it running, and may you use {path}? \
-                     else name another engine: export DOCKER_HOST=unix:///…)"
+                    "systemctl status docker   # is it running, and may you use {path}? \
+                     Else name another engine in DOCKER_HOST"
                 )),
-                None => Some(format!("docker -H {location} version   (is the address right?)")),
+                None => Some(format!("docker -H {location} version   # is the address right?")),
             },
             Self::Denied { location, .. } => {
                 let path = location.strip_prefix("unix://").unwrap_or(location);
                 Some(format!(
-                    "ls -l {path}   (run as its owner or as a member of its group: sudo usermod -aG docker $USER, and log in again)"
+                    "ls -l {path}   # run as its owner or as a member of its group: sudo usermod -aG docker $USER, and log in again"
                 ))
             }
             Self::TooOld { .. } => Some("docker version".to_owned()),

@@ -49,7 +49,7 @@ impl LocationError {
     pub fn hint(&self) -> String {
         match self {
             Self::Unsupported { .. } | Self::Login { .. } => {
-                "export DOCKER_HOST=unix:///var/run/docker.sock   (or name the engine in the configuration: deployment.NAME.engine)"
+                "export DOCKER_HOST=unix:///var/run/docker.sock   # or name the engine in the configuration: deployment.NAME.engine"
                     .to_owned()
             }
             Self::Context { .. } => "docker context use default".to_owned(),

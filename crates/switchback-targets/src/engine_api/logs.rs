@@ -4,6 +4,7 @@ use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt;
 
 use super::{EngineClient, EngineError, READ_LIMIT};
+use crate::patience::within;
 
 /// How much is kept of what a failed version wrote.
 const KEPT_BYTES: usize = 128 << 10;
@@ -26,8 +27,8 @@ impl EngineClient {
             }
             Ok::<_, EngineError>(text)
         };
-        let limited = tokio::time::timeout(READ_LIMIT, read).await;
-        let text = limited.map_err(|_| EngineError::TimedOut { what: "logs".to_owned() })??;
+        let limited = within(READ_LIMIT, read).await;
+        let text = limited.ok_or_else(|| EngineError::TimedOut { what: "logs".to_owned() })??;
         Ok(String::from_utf8_lossy(&text).lines().map(|it| it.trim_end().to_owned()).collect())
     }
 }

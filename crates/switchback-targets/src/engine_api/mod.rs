@@ -14,6 +14,8 @@ mod images;
 mod location;
 mod logs;
 mod pipe;
+mod podman;
+mod removal;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -28,7 +30,8 @@ pub use pipe::{Open, Pipe};
 use serde_json::Value;
 use switchback_core::Millis;
 
-use self::documents::Documents;
+use self::{documents::Documents, removal::Removal};
+use crate::patience::within;
 
 /// The oldest API that is spoken: Docker 20.10's, the oldest engine a distribution still ships.
 const OLDEST_API: (u64, u64) = (1, 41);
@@ -43,6 +46,11 @@ const READ_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long an engine may take to say that it is there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
+
+/// How often, and with what pauses, Podman is asked again that gave up a look because some container
+/// went away meanwhile: each time another one has to.
+const STUMBLES: u32 = 10;
+const STUMBLE_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the system calls a socket that may not be opened.
 const DENIED: &str = "permission denied";
@@ -106,25 +114,25 @@ impl EngineClient {
             source_of_location: location.source.to_owned(),
             reason,
         };
-        let version = tokio::time::timeout(CONNECT_LIMIT, documents.get("/version")).await;
+        let version = within(CONNECT_LIMIT, documents.get("/version")).await;
         let version = match version {
-            Err(_) => return Err(unreachable("no answer within 4 s".to_owned())),
-            Ok(Err(EngineError::Broken { reason })) if reason == DENIED => {
+            None => return Err(unreachable("no answer within 4 s".to_owned())),
+            Some(Err(EngineError::Broken { reason })) if reason == DENIED => {
                 return Err(EngineError::Denied {
                     location: location.url.clone(),
                     source_of_location: location.source.to_owned(),
                 });
             }
-            Ok(Err(error)) => return Err(unreachable(error.reason())),
-            Ok(Ok(version)) => version,
+            Some(Err(error)) => return Err(unreachable(error.reason())),
+            Some(Ok(version)) => version,
         };
         if version["ApiVersion"].as_str().is_none() {
             return Err(unreachable("what answers there is no container engine".to_owned()));
         }
         let api = settle(&version)?;
         let documents = documents.with_version(api);
-        let info = tokio::time::timeout(READ_LIMIT, documents.get("/info")).await;
-        let info = info.map_err(|_| unreachable("no answer within 10 s".to_owned()))??;
+        let info = within(READ_LIMIT, documents.get("/info")).await;
+        let info = info.ok_or_else(|| unreachable("no answer within 10 s".to_owned()))??;
         let spoken =
             ClientVersion { major_version: as_usize(api.0), minor_version: as_usize(api.1) };
         let docker = docker(&spoken).map_err(|it| unreachable(it.to_string()))?;
@@ -155,8 +163,16 @@ impl EngineClient {
 
     /// A document, by its path below the API's version.
     pub async fn get(&self, path: &str) -> Result<Value, EngineError> {
-        let answer = tokio::time::timeout(READ_LIMIT, self.documents.get(path)).await;
-        answer.map_err(|_| EngineError::TimedOut { what: path.to_owned() })?
+        let mut tries = STUMBLES;
+        loop {
+            let answer = within(READ_LIMIT, self.documents.get(path)).await;
+            let answer = answer.ok_or_else(|| EngineError::TimedOut { what: path.to_owned() })?;
+            if tries == 0 || !answer.as_ref().is_err_and(podman::has_stumbled) {
+                return answer;
+            }
+            tries -= 1;
+            tokio::time::sleep(STUMBLE_PAUSE).await;
+        }
     }
 
     /// A document that may not be there.
@@ -175,13 +191,18 @@ impl EngineClient {
         self.documents.send("POST", path, body).await
     }
 
-    /// Removes something. True if it was there.
+    /// Removes something. True if it was there. Where its removal has already begun, waits for the
+    /// end of that.
     pub async fn delete(&self, path: &str) -> Result<bool, EngineError> {
         self.pass().await?;
-        match self.documents.send("DELETE", path, None).await {
-            Ok(_) => Ok(true),
-            Err(EngineError::Refused { status: 404, .. }) => Ok(false),
-            Err(error) => Err(error),
+        let mut asked = 0;
+        loop {
+            let answer = self.documents.send("DELETE", path, None).await;
+            asked += 1;
+            match removal::judge(answer, asked) {
+                Removal::Over(came) => return came,
+                Removal::UnderWay => tokio::time::sleep(removal::PAUSE).await,
+            }
         }
     }
 
@@ -190,12 +211,25 @@ impl EngineClient {
     pub async fn container(&self, id: &str) -> Result<Option<Value>, EngineError> {
         let found = self.find(&format!("/containers/{}/json", encode(id))).await?;
         let found = found.map_or(Ok(None), |it| is_meant(it, id))?;
-        Ok(found.map(with_sorted_mounts))
+        let found = found.map(with_sorted_mounts);
+        Ok(if self.facts.is_podman { found.map(podman::container) } else { found })
     }
 
     /// The inspect of an image, by id or reference.
     pub async fn image(&self, reference: &str) -> Result<Option<Value>, EngineError> {
-        self.find(&format!("/images/{}/json", encode(reference))).await
+        let found = self.find(&format!("/images/{}/json", encode(reference))).await?;
+        Ok(if self.facts.is_podman { found.map(podman::image) } else { found })
+    }
+
+    /// All images that have a name.
+    pub async fn images(&self) -> Result<Vec<Value>, EngineError> {
+        match self.get("/images/json").await? {
+            Value::Array(list) if self.facts.is_podman => {
+                Ok(list.into_iter().map(podman::image).collect())
+            }
+            Value::Array(list) => Ok(list),
+            other => Err(EngineError::Nonsense { what: "/images/json", got: kind(&other) }),
+        }
     }
 
     /// All containers, stopped ones too.
@@ -336,63 +370,4 @@ fn kind(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_newest_api_that_both_speak_is_used() {
-        let docker = |api: &str| json!({"Version": "28.5.0", "ApiVersion": api});
-        assert_eq!(settle(&docker("1.41")).unwrap(), (1, 41));
-        assert_eq!(settle(&docker("1.52")).unwrap(), (1, 51));
-    }
-
-    #[test]
-    fn an_engine_that_is_too_old_is_named() {
-        let old = settle(&json!({"Version": "19.03.1", "ApiVersion": "1.40"})).unwrap_err();
-        assert_eq!(old.code(), "preflight_failed");
-        assert!(old.to_string().contains("Docker 19.03.1 (API 1.40)"), "{old}");
-        let podman = json!({"Version": "4.9.3", "ApiVersion": "1.41",
-            "Components": [{"Name": "Podman Engine"}]});
-        assert!(settle(&podman).unwrap_err().to_string().contains("Podman 4.9.3"));
-    }
-
-    #[test]
-    fn podman_is_the_same_engine_each_time_it_is_asked() {
-        let podman = json!({"Version": "5.4.2", "Components": [{"Name": "Podman Engine"}]});
-        let asked = |id: &str| {
-            let info =
-                json!({"ID": id, "Name": "web1", "DockerRootDir": "/var/lib/containers/storage"});
-            facts(&podman, &info, (1, 41)).id
-        };
-        assert_eq!(asked("1"), asked("2"));
-        let docker = json!({"Version": "28.5.2"});
-        let info = |id: &str| json!({"ID": id, "Name": "web1"});
-        assert_ne!(facts(&docker, &info("1"), (1, 41)).id, facts(&docker, &info("2"), (1, 41)).id);
-    }
-
-    #[test]
-    fn a_container_is_never_found_by_the_beginning_of_its_id() {
-        let found = || json!({"Id": "db12f0", "Name": "/somebodys"});
-        assert_eq!(is_meant(found(), "db").unwrap(), None);
-        assert!(is_meant(found(), "db12f0").unwrap().is_some());
-        assert!(is_meant(found(), "somebodys").unwrap().is_some());
-        assert!(is_meant(Value::Null, "web").is_err());
-    }
-
-    #[test]
-    fn the_order_in_which_the_engine_lists_mounts_is_not_seen() {
-        let mounts = |order: [&str; 3]| {
-            let list: Vec<Value> = order.iter().map(|it| json!({"Destination": it})).collect();
-            with_sorted_mounts(json!({"Id": "1", "Mounts": list}))
-        };
-        assert_eq!(mounts(["/b", "/a", "/c"]), mounts(["/c", "/b", "/a"]));
-    }
-
-    #[test]
-    fn names_are_escaped_for_paths_and_references_stay_readable() {
-        assert_eq!(encode("a/b:c@sha256:d"), "a/b:c@sha256:d");
-        assert_eq!(encode("a b?c"), "a%20b%3Fc");
-    }
-}
+mod tests;

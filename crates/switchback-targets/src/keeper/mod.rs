@@ -13,6 +13,7 @@ pub mod programs;
 pub use image::ARCHITECTURE;
 pub use place::Keeper;
 use serde_json::{Value, json};
+use switchback_core::Millis;
 
 use crate::engine_api::{EngineClient, EngineError, ImportedImage, encode};
 
@@ -213,6 +214,23 @@ pub async fn snapshot_mounts(
     Ok(Some(names.map(programs::readable).collect()))
 }
 
+/// When a snapshot was taken, in milliseconds since the epoch; none if it is not complete.
+pub async fn snapshot_time(
+    engine: &EngineClient,
+    target: &str,
+    operation: &str,
+) -> Result<Option<Millis>, EngineError> {
+    let bytes = manifest(engine, target, operation).await?;
+    let manifest = bytes.and_then(|it| serde_json::from_slice::<Value>(&it).ok());
+    Ok(manifest.as_ref().and_then(taken_at))
+}
+
+/// The time in a manifest, which is RFC 3339.
+fn taken_at(manifest: &Value) -> Option<Millis> {
+    let at: jiff::Timestamp = manifest["at"].as_str()?.parse().ok()?;
+    Millis::try_from(at.as_millisecond()).ok()
+}
+
 async fn manifest(
     engine: &EngineClient,
     target: &str,
@@ -225,6 +243,13 @@ async fn manifest(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_snapshot_tells_when_it_was_taken() {
+        let manifest = json!({"format": 1, "at": "2026-01-10T12:00:00.25Z", "mounts": []});
+        assert_eq!(taken_at(&manifest), Some(1_768_046_400_250));
+        assert_eq!(taken_at(&json!({"at": "soon"})), None);
+    }
 
     #[test]
     fn a_persons_own_container_with_one_of_our_names_is_refused_by_that_name() {

@@ -8,6 +8,7 @@ use super::{Keeper, image::PROGRAM_PATH};
 use crate::{
     container::change::{DataMount, DataSet},
     engine_api::{EngineClient, EngineError, ExecOutput, Input},
+    patience,
 };
 
 /// For what takes a moment: a record of some kilobytes, a folder.
@@ -158,8 +159,8 @@ async fn within(
     what: String,
     run: impl Future<Output = Result<ExecOutput, EngineError>>,
 ) -> Result<ExecOutput, KeeperError> {
-    let output = tokio::time::timeout(limit, run).await;
-    Ok(output.map_err(|_| EngineError::TimedOut { what })??)
+    let output = patience::within(limit, run).await;
+    Ok(output.ok_or(EngineError::TimedOut { what })??)
 }
 
 /// A copy ends with the limit of its step, after which the barrier ends it.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::client::HttpClient;
 use super::words::{cut, no_answer, without_password};
 use super::{Looked, json};
+use crate::patience::within;
 use crate::registry::{cause, read_bounded};
 
 /// A health answer of more than a mebibyte is none.
@@ -50,11 +51,11 @@ impl std::fmt::Debug for HttpProbe<'_> {
 
 /// Looks once. Everything together, the body included, takes at most `timeout`.
 pub async fn http(client: &HttpClient, probe: HttpProbe<'_>, timeout: Duration) -> Looked {
-    let looked = tokio::time::timeout(timeout, look(client, probe)).await;
+    let looked = within(timeout, look(client, probe)).await;
     match looked {
-        Ok(Ok(looked)) => looked,
-        Ok(Err(problem)) => Looked::not_ready(problem),
-        Err(_) => Looked::not_ready(no_answer(timeout)),
+        Some(Ok(looked)) => looked,
+        Some(Err(problem)) => Looked::not_ready(problem),
+        None => Looked::not_ready(no_answer(timeout)),
     }
 }
 

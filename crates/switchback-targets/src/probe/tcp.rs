@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 
 use super::Looked;
 use super::words::no_answer;
+use crate::patience::within;
 use crate::registry::cause;
 
 /// Docker's proxy of a published port accepts by itself, and closes as soon as it has found nothing
@@ -15,9 +16,9 @@ const STAYS_OPEN: Duration = Duration::from_millis(100);
 
 /// Looks once at `host:port`, for at most `timeout`.
 pub async fn tcp(address: &str, timeout: Duration) -> Looked {
-    match tokio::time::timeout(timeout, look(address)).await {
-        Ok(looked) => looked,
-        Err(_) => Looked::not_ready(no_answer(timeout)),
+    match within(timeout, look(address)).await {
+        Some(looked) => looked,
+        None => Looked::not_ready(no_answer(timeout)),
     }
 }
 

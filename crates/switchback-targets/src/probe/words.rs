@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
+use switchback_core::words::duration;
+
 /// The longest text of somebody else's that goes into a detail.
 const LONGEST: usize = 120;
 
 /// `no answer within 5 s`.
 pub(super) fn no_answer(limit: Duration) -> String {
-    if limit.subsec_millis() == 0 {
-        format!("no answer within {} s", limit.as_secs())
-    } else {
-        format!("no answer within {} ms", limit.as_millis())
-    }
+    format!("no answer within {}", duration(limit))
 }
 
 /// An address that may be shown: its password is `***`.
@@ -39,9 +37,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_in_the_unit_that_fits() {
+    fn a_limit_is_told_as_every_span_is() {
         assert_eq!(no_answer(Duration::from_secs(5)), "no answer within 5 s");
-        assert_eq!(no_answer(Duration::from_millis(300)), "no answer within 300 ms");
+        assert_eq!(no_answer(Duration::from_millis(300)), "no answer within 0.3 s");
     }
 
     #[test]

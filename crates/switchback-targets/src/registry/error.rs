@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use switchback_core::words;
+
 use super::platform::Platform;
 use super::reference::Reference;
 
@@ -17,7 +19,7 @@ pub enum RegistryError {
         cause: String,
     },
     /// It took the question and did not answer.
-    #[error("registry {registry} gave no answer within {} s", limit.as_secs_f32())]
+    #[error("registry {registry} gave no answer within {}", words::duration(*limit))]
     Timeout {
         /// Its host.
         registry: String,
@@ -161,18 +163,18 @@ impl RegistryError {
     /// What to type next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { registry, .. } | Self::Timeout { registry, .. } => {
-                Some(format!("see whether it answers from here: curl -sSI https://{registry}/v2/"))
-            }
+            Self::Unreachable { registry, .. } | Self::Timeout { registry, .. } => Some(format!(
+                "curl -sSI https://{registry}/v2/   # see whether it answers from here"
+            )),
             Self::Denied { registry, login, .. } => Some(hint_for_login(registry, login)),
             Self::NotFound { reference } => {
-                Some(format!("see what exists: docker manifest inspect {reference}"))
+                Some(format!("docker manifest inspect {reference}   # see what exists"))
             }
             Self::RateLimited { registry, login: LoginTried::NoneFound { .. }, .. } => {
-                Some(format!("a login has a higher limit: {}", login_command(registry)))
+                Some(format!("{}   # a login has a higher limit", login_command(registry)))
             }
             Self::PlatformMissing { reference, .. } => Some(format!(
-                "see for what it is made: docker manifest inspect {reference}; or name a tag that has it"
+                "docker manifest inspect {reference}   # see for what it is made, or name a tag that has it"
             )),
             Self::RateLimited { .. } | Self::BadAnswer { .. } | Self::Setup { .. } => None,
         }
@@ -182,10 +184,10 @@ impl RegistryError {
 fn hint_for_login(registry: &str, login: &LoginTried) -> String {
     let command = login_command(registry);
     match login {
-        LoginTried::NoneFound { .. } => format!("log in: {command}"),
-        LoginTried::Unreadable { .. } => format!("repair the login, or make it again: {command}"),
+        LoginTried::NoneFound { .. } => command,
+        LoginTried::Unreadable { .. } => format!("{command}   # or repair the login"),
         LoginTried::Used { .. } => {
-            format!("log in as somebody who may read it: {command}")
+            format!("{command}   # as somebody who may read it")
         }
     }
 }
@@ -200,7 +202,7 @@ fn login_command(registry: &str) -> String {
 }
 
 fn in_seconds(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!(", for another {} s", wait.as_secs()))
+    retry_after.map_or_else(String::new, |wait| format!(", for another {}", words::duration(wait)))
 }
 
 fn list(platforms: &[Platform]) -> String {

@@ -28,7 +28,9 @@ struct HelperAnswer {
 pub(super) async fn ask(program: OsString, server: &str, limit: Duration) -> Result<Login, String> {
     let name = program.to_string_lossy().into_owned();
     match tokio::time::timeout(limit, run(program, server)).await {
-        Err(_) => Err(format!("{name} gave no answer within {} s", limit.as_secs_f32())),
+        Err(_) => {
+            Err(format!("{name} gave no answer within {}", switchback_core::words::duration(limit)))
+        }
         Ok(Err(error)) => Err(format!("{name} cannot be run: {error}")),
         Ok(Ok((true, output))) => {
             parse(&output).ok_or_else(|| format!("{name} answered something that is not a login"))

@@ -164,6 +164,19 @@ impl Lab {
         self.open.publish(repository, tag, config, &self.layers(&["ledger"])?).await
     }
 
+    /// As [`Lab::publish_config`], as an image for another architecture (`arm64`). What is in it is
+    /// for this one all the same.
+    pub async fn publish_for(
+        &self,
+        architecture: &str,
+        repository: &str,
+        tag: &str,
+        config: &Value,
+    ) -> Result<String, LabError> {
+        let layers = self.layers(&["ledger"])?;
+        self.open.publish_for(architecture, repository, tag, config, &layers).await
+    }
+
     /// As [`Lab::publish`], into the private registry.
     pub async fn publish_private(
         &self,

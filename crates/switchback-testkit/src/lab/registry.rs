@@ -38,7 +38,19 @@ impl Registry {
         config: &Value,
         layers: &[Layer],
     ) -> Result<String, LabError> {
-        let image = Bytes::from(image_config(config, layers).to_string());
+        self.publish_for(architecture(), repository, tag, config, layers).await
+    }
+
+    /// As [`Registry::publish`], for an architecture by the engine's word for it.
+    pub(super) async fn publish_for(
+        &self,
+        architecture: &str,
+        repository: &str,
+        tag: &str,
+        config: &Value,
+        layers: &[Layer],
+    ) -> Result<String, LabError> {
+        let image = Bytes::from(image_config(architecture, config, layers).to_string());
         for layer in layers {
             if !self.has_blob(repository, layer.digest()).await? {
                 self.upload(repository, layer.digest(), layer.read()?).await?;
@@ -108,9 +120,9 @@ impl Registry {
     }
 }
 
-fn image_config(config: &Value, layers: &[Layer]) -> Value {
+fn image_config(architecture: &str, config: &Value, layers: &[Layer]) -> Value {
     json!({
-        "architecture": architecture(),
+        "architecture": architecture,
         "os": "linux",
         "config": config,
         "rootfs": { "type": "layers", "diff_ids": layers.iter().map(Layer::diff_id).collect::<Vec<_>>() },

@@ -53,10 +53,10 @@ async fn a_published_release_runs_keeps_rows_and_stops_at_once() -> TestResult {
 
     assert_eq!(lab.status("GET", &format!("{url}/health")).await, 200);
     assert_eq!(lab.status("POST", &format!("{url}/rows")).await, 200);
-    let began = Instant::now();
-    lab.docker(&["stop", &name]).await?;
-    // The engine's patience is 10 s; a service that ignores SIGTERM would use all of it.
-    assert!(began.elapsed() < Duration::from_secs(5), "took {:?}", began.elapsed());
+    // Far more patience than a busy machine needs, and an exit code that tells who ended it.
+    lab.docker(&["stop", "--time", "50", &name]).await?;
+    let code = lab.docker(&["inspect", "--format", "{{.State.ExitCode}}", &name]).await?;
+    assert_eq!(code.trim(), "0", "it ended by itself; a kill after the patience is 137");
     Ok(())
 }
 

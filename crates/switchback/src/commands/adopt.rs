@@ -73,7 +73,7 @@ async fn strange(config: Option<&Config>, name: &str) -> Answer<FoundContainer> 
             "not_permitted",
             format!("container {name} cannot be taken over: {reason}"),
         )
-        .hint("switchback init   (lists what can be taken over, and why the rest cannot)")),
+        .hint("switchback init   # lists what can be taken over, and why the rest cannot")),
         Some(found) => Ok(found),
         None => {
             // Perhaps it is a deployment whose name was mistyped.

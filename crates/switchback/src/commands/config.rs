@@ -130,10 +130,10 @@ impl From<EditError> for CommandError {
     fn from(error: EditError) -> Self {
         let hint = match &error {
             EditError::UnknownKey { nearest: Some(nearest), .. } => {
-                format!("switchback config get {nearest}")
+                format!("switchback config schema   # every key; did you mean {nearest}?")
             }
             EditError::NotToml(_) => "switchback config validate".to_owned(),
-            _ => "switchback config schema   (every key, with what it takes)".to_owned(),
+            _ => "switchback config schema   # every key, with what it takes".to_owned(),
         };
         let code = if matches!(error, EditError::NotSet { .. }) { "not_found" } else { "usage" };
         Self::new(code, error.to_string()).hint(hint)

@@ -1,6 +1,7 @@
 //! `forget`: gives back what was taken over.
 
 use serde_json::json;
+use switchback_targets::container::settings::key_of;
 
 use super::{consent, follow::Follower};
 use crate::{
@@ -42,7 +43,8 @@ pub(super) async fn forget(context: &Context, args: ForgetArgs) -> Answer<ExitCo
             give::forget(&around, &connected, &request, &leaving, args.purge).await?;
         let file = config.location.path.display();
         let mut warnings = vec![format!(
-            "{name} stays in {file}: the next update takes it over again   (to fix, run: switchback config unset deployment.{name})"
+            "{name} stays in {file}: the next update takes it over again   (to fix, run: switchback config unset {})",
+            key_of(name, "")
         )];
         if document["left"].as_array().is_some_and(|it| !it.is_empty()) {
             warnings.push(format!("what is left goes with: switchback forget {name} --purge"));

@@ -99,10 +99,14 @@ async fn survey(around: &Surroundings<'_>, deployment: &Deployment) -> Answer<Fo
 }
 
 async fn garbage(store: &Store, connected: &Connected, kept: &Kept) -> Answer<Vec<Sized>> {
-    let Some(state) = &kept.state else { return Ok(Vec::new()) };
+    // What a person has given back without a purge was left to them.
+    if kept.state.is_none() && store.deployment(&connected.name)?.is_none() {
+        return Ok(Vec::new());
+    }
     let around = clear::look(connected).await?;
     let is_over =
-        |operation: &str| state.has_ended(operation) || clear::is_over(store, connected, operation);
+        |operation: &str| kept.is_over(operation) || clear::is_over(store, connected, operation);
+    let state = kept.state.as_ref();
     clear::measure(connected, unneeded(connected.target(), state, &around, &is_over)).await
 }
 

@@ -21,7 +21,7 @@ pub(super) fn history(context: &Context, args: HistoryArgs) -> Answer<ExitCode> 
         let is_known = config.deployments.contains_key(name) || store.deployment(name)?.is_some();
         if !is_known {
             return Err(CommandError::new("not_found", format!("there is no deployment {name}"))
-                .hint("switchback history   (of all)"));
+                .hint("switchback history   # of all"));
         }
     }
     let host = Who::of_this_process().host;

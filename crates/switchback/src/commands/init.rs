@@ -102,7 +102,8 @@ pub(super) fn text_of_file(
 pub(super) fn write(path: &Path, text: &str) -> Answer<()> {
     write_atomically(path, text).map_err(|error| {
         let message = format!("Cannot write the configuration {}: {error}", path.display());
-        CommandError::new("config_invalid", message).hint("switchback --config FILE init")
+        CommandError::new("config_invalid", message)
+            .hint("switchback init --help   # --config FILE names another file")
     })
 }
 

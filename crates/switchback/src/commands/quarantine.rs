@@ -37,7 +37,7 @@ pub(super) async fn quarantine(context: &Context, args: QuarantineArgs) -> Answe
         (None, _) => {}
         (Some(QuarantineVerb::Add), None) => {
             return Err(CommandError::new("usage", "what is to be skipped? A digest or a tag")
-                .hint(format!("switchback quarantine {name} add sha256:…")));
+                .hint(format!("switchback show {name}   # lists versions; then: switchback quarantine {name} add VERSION")));
         }
         (Some(QuarantineVerb::Add), Some(reference)) => {
             let version = resolved(context, deployment, reference).await?;

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 use switchback_core::Record;
-use switchback_targets::container::document::{KeptRelease, TargetState};
+use switchback_targets::{
+    container::document::{KeptRelease, TargetState},
+    keeper,
+};
 
 use crate::{
     cli::ShowArgs,
@@ -178,8 +181,25 @@ async fn deployment(config: &Config, store: &Store, name: Option<&str>) -> Answe
 async fn look(deployment: &crate::config::Deployment) -> Answer<(Connected, EngineView, Kept)> {
     let connected = connect(deployment).await?;
     let view = EngineView::of(connected.engine.clone(), &[connected.target()]).await?;
-    let kept = view.kept(&connected)?;
+    let mut kept = view.kept(&connected)?;
+    if let Some(state) = &mut kept.state {
+        let gone = gone_snapshots(&connected, state).await?;
+        state.drop_snapshots(&gone);
+    }
     Ok((connected, view, kept))
+}
+
+/// Snapshots that are named in the record and are not there: somebody has removed our volume, or what
+/// lay in it.
+async fn gone_snapshots(connected: &Connected, state: &TargetState) -> Answer<Vec<String>> {
+    let mut gone = Vec::new();
+    for snapshot in state.releases.iter().filter_map(|it| it.release.snapshot.as_ref()) {
+        let operation = &snapshot.operation;
+        if !keeper::has_snapshot(&connected.engine, connected.target(), operation).await? {
+            gone.push(operation.clone());
+        }
+    }
+    Ok(gone)
 }
 
 fn summary(view: &EngineView, state: &TargetState, kept: &KeptRelease) -> Value {

@@ -10,12 +10,14 @@ use crate::{
     config::Deployment,
     context::{Context, chosen, only},
     display::result as text,
+    error::CommandError,
     exit_code::ExitCode,
     operate::{
         Answer, journal,
         look::{Looker, as_last_seen, phase_of},
         who::{Who, is_alive},
     },
+    printer::Output,
     store::{Operation, Store},
 };
 
@@ -27,6 +29,9 @@ const CLEAR: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";
 
 /// `switchback status`
 pub(super) async fn status(context: &Context, args: StatusArgs) -> Answer<ExitCode> {
+    if args.watch && context.printer.output() == Output::Json {
+        return Err(watched_as_one(args.name.as_deref()));
+    }
     let config = context.config()?;
     let deployments = match &args.name {
         Some(name) => vec![only(&config, Some(name))?],
@@ -44,6 +49,14 @@ pub(super) async fn status(context: &Context, args: StatusArgs) -> Answer<ExitCo
     let document = document(&store, &deployments, looks).await?;
     print(context, &document);
     Ok(exit_code(&document))
+}
+
+/// What never ends is no document.
+fn watched_as_one(name: Option<&str>) -> CommandError {
+    let words: Vec<&str> =
+        ["switchback", "status"].into_iter().chain(name).chain(["-w", "-o", "ndjson"]).collect();
+    CommandError::new("usage", "-o json is one document, and --watch prints one after another")
+        .hint(shell_words::join(words))
 }
 
 async fn document(store: &Store, deployments: &[&Deployment], looks: bool) -> Answer<Value> {

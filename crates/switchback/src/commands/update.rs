@@ -1,6 +1,7 @@
 //! `update`, `rollback`, `recover`, `plan`.
 
 use serde_json::{Value, json};
+use switchback_targets::container::settings::key_of;
 
 use super::follow::Follower;
 use crate::{
@@ -98,38 +99,41 @@ pub(super) async fn recover(context: &Context, args: RecoverArgs) -> Answer<Exit
     let way = if args.accept_current { Way::AcceptCurrent } else { Way::Finish };
     let mut results = Vec::new();
     for deployment in chosen {
-        if deployment.container.is_none() || deployment.host.is_some() {
+        // Of all only those count of which something could have been left.
+        if args.name.is_none() && (deployment.container.is_none() || deployment.host.is_some()) {
             continue;
         }
         let (follower, events) = Follower::begin(context);
         let around = context.surroundings(&store, events)?;
         let busy = Busy::begin();
-        let mut agree = |document: &Value| ask(context, "recover", document);
+        let mut agree = |document: &Value| {
+            announce(context, "recover", document);
+            ask(context, "recover", document)
+        };
         let done = drive::recover_one(&around, deployment, way, &follower, &mut agree).await;
         drop((around, busy));
         follower.end().await;
         match done {
+            Ok(None) if args.name.is_some() => results.push(nothing_open(&deployment.name)),
             Ok(None) => {}
             Ok(Some(document)) => results.push(document),
             Err(error) => results.push(failed(&deployment.name, "recover", &error)),
         }
     }
-    let document = json!({ "results": results });
+    let code = ExitCode::worst(results.iter().map(ExitCode::of_recovery));
+    let document = match (&args.name, results.as_slice()) {
+        (Some(_), [one]) => one.clone(),
+        _ => json!({ "results": results }),
+    };
     drop(context.printer.operation(&document));
-    let code = ExitCode::worst(results.iter().map(recovered));
     Ok(code)
 }
 
-/// A recovery has done its work when nothing is left open, whichever way it went.
-fn recovered(result: &Value) -> ExitCode {
-    match result["outcome"].as_str() {
-        Some("committed" | "rolled_back" | "interrupted" | "failed")
-            if result.get("operation").is_some() && result["error"]["code"] != "locked" =>
-        {
-            ExitCode::Done
-        }
-        _ => ExitCode::of_result(result),
-    }
+/// The result where nothing was left half-way.
+fn nothing_open(name: &str) -> Value {
+    let mut document = without_transaction(name, "recover", "up_to_date", None);
+    document["trigger"] = json!("recovery");
+    document
 }
 
 fn request(
@@ -152,7 +156,7 @@ fn request(
 fn release_number(text: &str) -> Answer<u32> {
     text.strip_prefix('r').unwrap_or(text).parse().map_err(|_| {
         CommandError::new("usage", format!("{text} is no release: they are called r1, r2, …"))
-            .hint("switchback show")
+            .hint("switchback status   # names the releases that there are")
     })
 }
 
@@ -179,6 +183,7 @@ async fn one(
             return Err(CommandError::new("plan_stale", message)
                 .hint(format!("switchback plan {}", deployment.name)));
         }
+        announce(context, action, document);
         if request.force { Ok(()) } else { ask(context, action, document) }
     };
     let done = drive::drive(&around, deployment, request, &follower, &mut agree).await;
@@ -187,11 +192,15 @@ async fn one(
     done.unwrap_or_else(|error| failed(&deployment.name, action, &error))
 }
 
-/// Asks whether to go on; without a terminal and without `-y` nothing is changed.
-fn ask(context: &Context, action: &str, document: &Value) -> Answer<()> {
+/// Says what it costs, also where nobody is asked and with `--quiet`.
+fn announce(context: &Context, action: &str, document: &Value) {
     for line in warning::before_change(action, document) {
         context.printer.before_question(&line);
     }
+}
+
+/// Asks whether to go on; without a terminal and without `-y` nothing is changed.
+fn ask(context: &Context, action: &str, document: &Value) -> Answer<()> {
     let situation = Situation {
         yes: context.global.yes,
         terminal: context.printer.can_ask(),
@@ -252,7 +261,7 @@ fn refuse_off(deployment: &Deployment) -> Answer<Option<String>> {
     }
     let name = &deployment.name;
     Err(CommandError::new("not_permitted", format!("{name} has updates = \"off\""))
-        .hint(format!("switchback config set deployment.{name}.updates manual")))
+        .hint(format!("switchback config set {} manual", key_of(name, ".updates"))))
 }
 
 fn skipped_result(name: &str, reason: &str) -> Value {
@@ -271,8 +280,12 @@ async fn show_plan(
     let around = context.surroundings(store, sender)?;
     let connected = connect::connect(deployment).await?;
     let kept = connected.kept().await?;
-    let prepared = prepare::prepare(&around, &connected, &kept, request, &execute::id()).await?;
+    let prepared = prepare::survey(&around, &connected, &kept, request, &execute::id()).await?;
     let document = plan_document::document(&connected, &prepared);
     drop(context.printer.result(&text::plan(&document), &document));
-    Ok(if prepared.planned.is_some() { ExitCode::Available } else { ExitCode::Done })
+    Ok(match (&prepared.refused, &prepared.planned) {
+        (Some(refused), _) => refused.exit_code(),
+        (None, Some(_)) => ExitCode::Available,
+        (None, None) => ExitCode::Done,
+    })
 }

@@ -2,10 +2,11 @@
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Key, Table, TomlError, Value};
 
-use super::check::{has_shape, nearest};
+use super::check::has_shape;
 use super::document::{self, dotted};
 use super::fix::Fix;
 use super::mask::mask_item;
+use super::nearest::nearest_path;
 use super::table::{Type, place};
 
 /// Why a key cannot be read or changed. Nothing was written.
@@ -122,14 +123,10 @@ pub(crate) fn apply(text: &str, edit: &Fix) -> Result<String, EditError> {
 }
 
 fn unknown(path: &[String]) -> EditError {
-    let known = (0..path.len()).rev().find_map(|length| {
-        let above = place(&path[..length])?;
-        let near = nearest(&path[length], above.takes.rows().map(|row| row.key))?;
-        let mut better = path.to_vec();
-        near.clone_into(&mut better[length]);
-        Some(dotted(&better))
-    });
-    EditError::UnknownKey { path: dotted(path), nearest: known }
+    EditError::UnknownKey {
+        path: dotted(path),
+        nearest: nearest_path(path).map(|known| dotted(&known)),
+    }
 }
 
 fn value_for(takes: Type, text: &str) -> Option<Value> {

@@ -65,16 +65,16 @@ impl LoadError {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::NotFound { .. } => Some(
-                "`switchback init` writes one from what runs here; `--config FILE` names one"
+                "switchback init   # writes one from what runs here; --config FILE names one"
                     .to_owned(),
             ),
             Self::Unreadable { path, source } => {
                 let path = shell_words::quote(&path.to_string_lossy()).into_owned();
                 Some(match source.kind() {
                     std::io::ErrorKind::InvalidData => format!(
-                        "it has to be text in UTF-8; see what it is: file {path}   (--config FILE names another)"
+                        "file {path}   # it has to be text in UTF-8; --config FILE names another"
                     ),
-                    _ => format!("see what it is: ls -ld {path}   (--config FILE names another)"),
+                    _ => format!("ls -ld {path}   # see what it is; --config FILE names another"),
                 })
             }
             Self::Invalid(_) => None,

@@ -23,6 +23,7 @@ mod keys;
 mod keys_run;
 mod locate;
 mod mask;
+mod nearest;
 mod schema;
 mod table;
 mod template;

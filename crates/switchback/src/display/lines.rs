@@ -183,7 +183,7 @@ mod tests {
         [update]   done in 0.3 s
         [update] Waiting until the service proves itself...
         [update] Warning: no probe is configured, only time can tell
-        [update]   the service proved itself after 2.0 s
+        [update]   the service proved itself after 2 s
         ");
     }
 
@@ -220,7 +220,7 @@ mod tests {
         2026-01-10T12:00:03.920Z [switchback]   good: HTTP 200
         2026-01-10T12:00:04.420Z [switchback]   good: HTTP 200
         2026-01-10T12:00:04.920Z [switchback]   good: HTTP 200
-        2026-01-10T12:00:04.920Z [switchback]   the service proved itself after 2.0 s
+        2026-01-10T12:00:04.920Z [switchback]   the service proved itself after 2 s
         ");
     }
 

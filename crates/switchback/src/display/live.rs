@@ -297,7 +297,7 @@ mod tests {
         ✓ Stopping service (0.5 s)
         ✓ Starting new container (0.3 s)
         Warning: no probe is configured, only time can tell
-        ✓ The service proved itself (2.0 s)
+        ✓ The service proved itself (2 s)
         ");
     }
 

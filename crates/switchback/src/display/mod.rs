@@ -10,6 +10,7 @@ pub mod result;
 pub(crate) mod script;
 pub mod table;
 pub mod text;
+pub(crate) mod typed;
 pub mod view;
 pub mod warning;
 

@@ -1,6 +1,7 @@
 //! Words for people: versions, durations, ages and sizes, and text that cannot harm a terminal.
 
 use jiff::Timestamp;
+pub use switchback_core::words::{milliseconds, seconds};
 
 /// How many digits of a digest or commit people see: as many as `docker ps` shows.
 const SHORT_DIGITS: usize = 12;
@@ -67,36 +68,6 @@ pub fn version(version: &str) -> String {
     brief(version.strip_prefix("sha256:").unwrap_or(version))
 }
 
-/// A span of seconds: `0.8 s`, `3.1 s`, `4 min 5 s`, `2 h 5 min`, `3 d 4 h`.
-pub fn seconds(span: f64) -> String {
-    if !span.is_finite() || span < 0.0 {
-        return "an unknown time".to_owned();
-    }
-    if span > 0.0 && span < 0.05 {
-        return "less than 0.1 s".to_owned();
-    }
-    // Just below a minute one decimal would round up to "60.0 s".
-    if span < 59.95 {
-        return format!("{span:.1} s");
-    }
-    let whole = std::time::Duration::try_from_secs_f64(span.round())
-        .map_or(u64::MAX, |span| span.as_secs());
-    let (large, large_name, small, small_name) = match whole {
-        0..3600 => (whole / 60, "min", whole % 60, "s"),
-        3600..86400 => (whole / 3600, "h", whole % 3600 / 60, "min"),
-        _ => (whole / 86400, "d", whole % 86400 / 3600, "h"),
-    };
-    match small {
-        0 => format!("{large} {large_name}"),
-        _ => format!("{large} {large_name} {small} {small_name}"),
-    }
-}
-
-/// A span in milliseconds, in the words of [`seconds`].
-pub fn milliseconds(span_ms: u64) -> String {
-    seconds(std::time::Duration::from_millis(span_ms).as_secs_f64())
-}
-
 /// How long ago something was; of long ago the day. `now` is handed in. What lies ahead of `now`
 /// is shown as it is: one of the two clocks is wrong, and guessing which would hide it.
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
@@ -137,25 +108,6 @@ pub fn count(number: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_read_like_speech() {
-        let cases = [
-            (0.0, "0.0 s"),
-            (0.01, "less than 0.1 s"),
-            (0.84, "0.8 s"),
-            (3.1, "3.1 s"),
-            (59.96, "1 min"),
-            (245.0, "4 min 5 s"),
-            (7500.0, "2 h 5 min"),
-            (273_600.0, "3 d 4 h"),
-            (-1.0, "an unknown time"),
-            (f64::NAN, "an unknown time"),
-        ];
-        for (span, words) in cases {
-            assert_eq!(seconds(span), words, "{span}");
-        }
-    }
 
     #[test]
     fn ages_are_relative_until_they_are_dates() {

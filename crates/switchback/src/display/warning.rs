@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::result::{label, word};
 use super::text;
 
-/// The lines to show before an update or a rollback: what it costs, and whom. `plan` is the
-/// document of `plan`; with `uptime_seconds` in it, the uptime is shown too.
+/// The lines to show before an update or a rollback: what it costs, and whom; and what the checks warn
+/// of, such as data that stays behind, which nobody wants to learn afterwards. `plan` is the document of
+/// `plan`; with `uptime_seconds` in it, the uptime is shown too.
 pub fn before_change(action: &str, plan: &Value) -> Vec<String> {
     let purpose = match action {
         "rollback" => "to restore the previous version",
@@ -16,10 +17,15 @@ pub fn before_change(action: &str, plan: &Value) -> Vec<String> {
     let name = word(plan, "deployment").map_or_else(|| "it".to_owned(), text::one_line);
     let uptime = plan.get("uptime_seconds").and_then(Value::as_f64);
     let uptime = uptime.map(|uptime| format!("; {name} has been up for {}", text::seconds(uptime)));
-    vec![
+    let mut lines = vec![
         format!("This will briefly stop the service {purpose}."),
         format!("Active sessions will be cut{}.", uptime.unwrap_or_default()),
-    ]
+    ];
+    let checks = plan.get("checks").and_then(Value::as_array).into_iter().flatten();
+    let warned = checks.filter(|it| word(it, "result") == Some("warned"));
+    let messages = warned.filter_map(|it| word(it, "message"));
+    lines.extend(messages.map(|it| format!("Warning: {}", text::brief(it))));
+    lines
 }
 
 /// The question, with what runs and what will.
@@ -64,6 +70,15 @@ mod tests {
             ]
         );
         assert_eq!(question("update", &plan), "Update web: 1.0.0 -> 2.0.0?");
+    }
+
+    #[test]
+    fn what_a_check_warns_of_is_said_before_and_not_only_afterwards() {
+        let plan = json!({"checks": [
+            {"check": "layer", "result": "warned", "message": "/notes stays behind"},
+            {"check": "ports", "result": "passed", "message": "nobody has port 80"},
+        ]});
+        assert_eq!(before_change("update", &plan)[2..], ["Warning: /notes stays behind"]);
     }
 
     #[test]

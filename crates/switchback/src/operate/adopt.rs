@@ -13,6 +13,7 @@ use switchback_targets::{
         specification::{Specification, Surroundings as Around},
     },
     keeper::{self, Keeper, programs},
+    patience::within,
 };
 
 use super::{
@@ -247,7 +248,7 @@ async fn evidence(connected: &Connected, doing: Doing) -> Answer<Evidence> {
     }
     let limit = std::time::Duration::from_millis(connected.settings.health.timeout_ms + 1_000);
     let gate = prepare::gate(connected);
-    let seen = tokio::time::timeout(limit, gate.probe()).await.unwrap_or_default();
+    let seen = within(limit, gate.probe()).await.unwrap_or_default();
     Ok(match (seen.probes.is_empty(), seen.running && seen.probes.iter().all(|it| it.ready)) {
         (true, _) => Evidence::Unverified,
         (false, true) => Evidence::SeenHealthy,

@@ -9,7 +9,7 @@ use switchback_targets::{
         hash::HashKey,
         members::Member,
         plan::{label_of, version_of, wanted_specification},
-        settings::ContainerSettings,
+        settings::{ContainerSettings, key_of},
     },
     registry::{self, Detection, Platform, Reference, RegistryError, Resolved, UnknownReason},
 };
@@ -163,8 +163,8 @@ async fn installed(
         let message =
             format!("container {} was made from an image without a name", settings.container);
         let hint = format!(
-            "switchback config set deployment.{}.image REPOSITORY:TAG",
-            settings.deployment
+            "docker image ls   # then: switchback config set {} REPOSITORY:TAG",
+            key_of(&settings.deployment, ".image")
         );
         return Found::unknown("local", CommandError::new("not_found", message).hint(hint));
     };

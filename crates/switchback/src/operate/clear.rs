@@ -31,8 +31,8 @@ pub(crate) struct Sized {
 /// Looks around a target. Nothing is there where nobody manages anything.
 pub(crate) async fn look(connected: &Connected) -> Answer<Around> {
     let engine = &connected.engine;
-    let images = engine.get("/images/json").await?;
-    let names = images.as_array().into_iter().flatten();
+    let images = engine.images().await?;
+    let names = images.iter();
     let names = names.flat_map(|it| it["RepoTags"].as_array().into_iter().flatten());
     let folder = keeper::snapshots_folder(connected.target());
     let folders = match engine.container(keeper::ANCHOR).await? {

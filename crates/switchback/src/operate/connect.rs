@@ -8,13 +8,13 @@ use switchback_targets::{
     container::{
         change::{Change, Receipt},
         document::TargetState,
-        settings::ContainerSettings,
+        settings::{ContainerSettings, key_of},
     },
     engine_api::{EngineClient, EngineLocation, locate},
     keeper,
 };
 
-use super::Answer;
+use super::{Answer, execute::is_closed};
 use crate::{
     config::{Deployment, Kind},
     error::CommandError,
@@ -51,8 +51,11 @@ pub(crate) fn settings(deployment: &Deployment) -> Answer<ContainerSettings> {
     let name = &deployment.name;
     if let Some(host) = &deployment.host {
         let message = format!("{name} is on host {host}: hosts over SSH are not supported yet");
-        return Err(CommandError::new("usage", message)
-            .hint("run switchback on that host, or name its engine: engine = \"tcp://…\""));
+        return Err(CommandError::new("usage", message).hint(format!(
+            "switchback config get {}   # run switchback there, or name its engine: {}",
+            key_of(name, ".host"),
+            key_of(name, ".engine")
+        )));
     }
     match (&deployment.container, deployment.kind) {
         (Some(settings), Kind::Container) => Ok(settings.clone()),
@@ -118,6 +121,16 @@ impl Connected {
     }
 }
 
+impl Kept {
+    /// Whether an operation is known with the target to be at its end: by the record, or by the last
+    /// transaction itself.
+    pub(crate) fn is_over(&self, operation: &str) -> bool {
+        let is_last = self.operation.as_deref() == Some(operation);
+        is_last && !self.journal.is_empty() && is_closed(&self.journal)
+            || self.state.as_ref().is_some_and(|it| it.has_ended(operation))
+    }
+}
+
 /// What is kept with a target, from its files.
 pub fn read_kept(
     deployment: &str,
@@ -161,8 +174,9 @@ pub(crate) fn refuse_other_engine(store: &Store, connected: &Connected) -> Answe
         known.engine, location.url, location.source
     );
     Err(CommandError::new("drifted", message).hint(format!(
-        "switchback config set deployment.{name}.engine {}   (if it moved for good: switchback forget {name})",
-        known.engine
+        "switchback config set {} {}   # if it moved for good: switchback forget {name}",
+        key_of(name, ".engine"),
+        shell_words::quote(&known.engine)
     )))
 }
 

@@ -119,7 +119,7 @@ pub(crate) fn refuse_rejected(
     let Some(rejected) = found.filter(|_| !request.force) else { return Ok(()) };
     let message = format!("{} was rejected: {}", release.version, rejected.reason);
     Err(CommandError::new("quarantined", message)
-        .hint(format!("switchback quarantine {name} clear   (or name it: switchback update {name} --to {} --force)", release.version)))
+        .hint(format!("switchback quarantine {name} clear   # or name it: switchback update {name} --to {} --force", release.version)))
 }
 
 /// Copies what is decided into the store. What is known only here stays; each write waits for the disk,

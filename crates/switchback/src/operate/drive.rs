@@ -1,12 +1,13 @@
 //! One operation from its wish to its result.
 
 use serde_json::{Value, json};
-use switchback_core::{Outcome, event::EventKind};
+use switchback_core::{Outcome, event::EventKind, words};
 use switchback_targets::keeper::lease;
 
 use super::{
     Answer, Request, Surroundings,
     adopt::remember,
+    conclude::{Role, conclude, never_began},
     connect::{Connected, Kept, connect, refuse_other_engine, refuse_strangers},
     decisions,
     downtime::Downtime,
@@ -15,14 +16,12 @@ use super::{
     now,
     prepare::{Prepared, prepare},
     recover::{self, Interrupted, Way},
-    result::{self, Facts, without_transaction},
+    result::without_transaction,
     service_url::service_url,
 };
 use crate::{
     config::Deployment,
     error::{CommandError, locked},
-    exit_code::ExitCode,
-    store::Finish,
 };
 
 /// Whether to go on with a plan, in the words of whoever may decide it. It gets the plan's document.
@@ -76,7 +75,8 @@ pub(super) async fn drive_on(
     let document = super::plan_document::document(connected, &prepared);
     confirm(&document)?;
     let ended = Box::pin(execute(around, connected, request, &prepared)).await?;
-    let document = conclude(around, connected, action, "manual", &ended, follow, &document).await;
+    let role = Role::Asked { action, plan: &document };
+    let document = conclude(around, connected, role, &ended, follow).await;
     noted(after(around, connected, &ended).await);
     Ok(document)
 }
@@ -86,10 +86,6 @@ fn noted(done: Answer<()>) {
     if let Err(error) = done {
         tracing::warn!(%error, "the end of the operation was not recorded completely");
     }
-}
-
-fn strings(list: &Value) -> Vec<String> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// What is kept with a target on which nothing is left open: what was interrupted is finished or
@@ -103,7 +99,7 @@ pub(crate) async fn settled(
     waits: bool,
 ) -> Answer<Kept> {
     let patience = std::time::Duration::from_millis(request.lock_timeout_ms);
-    let deadline = std::time::Instant::now() + patience;
+    let deadline = tokio::time::Instant::now() + patience;
     let mut kept = kept;
     loop {
         let Some(interrupted) = recover::find(around, connected, &kept).await? else {
@@ -118,7 +114,7 @@ pub(crate) async fn settled(
                 Box::pin(finish_first(around, connected, request, interrupted, follow)).await?;
                 return connected.kept().await;
             }
-            Some(error) if std::time::Instant::now() >= deadline => return Err(error),
+            Some(error) if tokio::time::Instant::now() >= deadline => return Err(error),
             Some(_) => tokio::time::sleep(std::time::Duration::from_millis(500)).await,
         }
         kept = connected.kept().await?;
@@ -131,7 +127,7 @@ fn stuck(name: &str, operation: &str) -> CommandError {
         "operation {operation} of {name} is stuck, and a person must look before anything else is done"
     );
     CommandError::new("undo_failed", message).hint(format!(
-        "switchback recover {name}   (goes back; or keep what runs: switchback recover {name} --accept-current)"
+        "switchback recover {name}   # goes back; or keep what runs: switchback recover {name} --accept-current"
     ))
 }
 
@@ -153,8 +149,8 @@ async fn finish_first(
 ) -> Answer<()> {
     let watched = interrupted.held.as_ref().filter(|it| !recover::is_gone(around, it));
     let once = watched.map(|it| {
-        let seconds = it.term_ms / 1000 + 1;
-        format!(", once the lease of {} has been seen to stand still for {seconds} s", it.holder)
+        let span = words::milliseconds(it.term_ms + 1_000);
+        format!(", once the lease of {} has been seen to stand still for {span}", it.holder)
     });
     let message = format!(
         "operation {} was interrupted; it is finished or undone first{}",
@@ -163,15 +159,14 @@ async fn finish_first(
     );
     let reporter = super::report::reporter(around, &interrupted.operation, &connected.name);
     reporter.send(now(), EventKind::Warning { code: "interrupted".to_owned(), message });
-    let id = interrupted.operation.clone();
+    let (id, role) = (interrupted.operation.clone(), Role::of_recovery(&interrupted));
     let Some(ended) =
         Box::pin(recover::recover(around, connected, request, interrupted, Way::Finish)).await?
     else {
         noted(never_began(around, &id));
         return Ok(());
     };
-    let result =
-        conclude(around, connected, "recover", "recovery", &ended, follow, &Value::Null).await;
+    let result = conclude(around, connected, role, &ended, follow).await;
     noted(after(around, connected, &ended).await);
     match &ended.outcome {
         Ok(Outcome::Stuck { .. }) => {
@@ -211,39 +206,15 @@ pub(super) async fn recover_on(
     confirm(&json!({ "deployment": connected.name, "operation": interrupted.operation }))?;
     let request =
         Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
-    let id = interrupted.operation.clone();
+    let (id, role) = (interrupted.operation.clone(), Role::of_recovery(&interrupted));
     let ended = Box::pin(recover::recover(around, connected, &request, interrupted, way)).await?;
     let Some(ended) = ended else {
         noted(never_began(around, &id));
         return Ok(None);
     };
-    let document =
-        conclude(around, connected, "recover", "recovery", &ended, follow, &Value::Null).await;
+    let document = conclude(around, connected, role, &ended, follow).await;
     noted(after(around, connected, &ended).await);
     Ok(Some(document))
-}
-
-/// An operation that died before its transaction began has changed nothing, and is over.
-fn never_began(around: &Surroundings<'_>, id: &str) -> Answer<()> {
-    let open = around.store.open_operations()?;
-    if open.iter().all(|it| it.begun.id != id) {
-        return Ok(());
-    }
-    over_elsewhere(around, id)
-}
-
-/// Writes down that an operation of ours is over, though not by our doing.
-pub(crate) fn over_elsewhere(around: &Surroundings<'_>, id: &str) -> Answer<()> {
-    let finish = Finish {
-        finished_at: now(),
-        outcome: "interrupted".to_owned(),
-        exit_code: ExitCode::Failed.number(),
-        error_code: Some("interrupted".to_owned()),
-        result_json: json!({ "operation": id, "outcome": "interrupted", "success": false })
-            .to_string(),
-        related: None,
-    };
-    Ok(around.store.finish(id, &finish)?)
 }
 
 fn up_to_date(connected: &Connected, prepared: &Prepared, action: &str) -> Value {
@@ -261,79 +232,6 @@ fn up_to_date(connected: &Connected, prepared: &Prepared, action: &str) -> Value
     }
     document["warnings"] = json!(prepared.warnings);
     document
-}
-
-/// Writes the end of an operation down, and tells everybody.
-async fn conclude(
-    around: &Surroundings<'_>,
-    connected: &Connected,
-    action: &str,
-    trigger: &str,
-    ended: &Ended,
-    follow: &dyn Follow,
-    plan: &Value,
-) -> Value {
-    let finished_at = now();
-    let killed = ended.killed.iter().map(|it| it.after(&connected.settings));
-    let warnings = strings(&plan["warnings"]).into_iter().chain(killed).collect();
-    let changes = plan["changes"].as_array().into_iter().flatten();
-    let paths = changes.filter_map(|it| it["path"].as_str().filter(|it| *it != "image"));
-    let facts = Facts {
-        operation: &ended.operation,
-        deployment: &connected.name,
-        action,
-        trigger,
-        records: &ended.records,
-        outcome: ended.outcome.as_ref(),
-        evidence: ended.evidence.as_ref(),
-        span: (ended.started_at, finished_at),
-        downtime_ms: follow.downtime().total(finished_at),
-        specified: paths.map(str::to_owned).collect(),
-        warnings,
-        url: url_now(connected).await,
-    };
-    let mut document = result::document(&facts);
-    // What became of the target is the result, even where no record of it can be kept here.
-    if let Err(error) = write_down(around, ended, &document, finished_at)
-        && let Some(warnings) = document["warnings"].as_array_mut()
-    {
-        warnings.push(json!(format!("the end of the operation is not in the history: {error}")));
-    }
-    let reporter = super::report::reporter(around, &ended.operation, &connected.name);
-    reporter.send(now(), EventKind::Finished { result: Box::new(document.clone()) });
-    document
-}
-
-/// Puts the end of an operation into the store; the end first, what it logged after it.
-fn write_down(
-    around: &Surroundings<'_>,
-    ended: &Ended,
-    document: &Value,
-    finished_at: u64,
-) -> Answer<()> {
-    // A lease that went to somebody else leaves the operation open here: theirs is the last word.
-    if ended.outcome.is_ok() {
-        let finish = Finish {
-            finished_at,
-            outcome: document["outcome"].as_str().unwrap_or_default().to_owned(),
-            exit_code: ExitCode::of_result(document).number(),
-            error_code: document["error"]["code"].as_str().map(str::to_owned),
-            result_json: document.to_string(),
-            related: None,
-        };
-        around.store.finish(&ended.operation, &finish)?;
-    }
-    if let Some(evidence) = &ended.evidence {
-        around.store.add_log(&ended.operation, "container", &evidence.log_tail.join("\n"))?;
-        around.store.add_log(&ended.operation, "state", &evidence.state.to_string())?;
-    }
-    Ok(())
-}
-
-/// Where the service is, as far as the engine tells; without an answer the result goes without.
-async fn url_now(connected: &Connected) -> Option<String> {
-    let inspect = connected.engine.container(connected.target()).await.ok()??;
-    service_url(&connected.settings, &connected.engine.location().url, &inspect)
 }
 
 /// What follows from an end: what is recorded with the target is copied, and what runs now is looked

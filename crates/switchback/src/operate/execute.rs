@@ -3,6 +3,7 @@
 use switchback_core::{
     Outcome, Record,
     event::{EventKind, StepTitle},
+    lease::Holder,
 };
 use switchback_targets::{
     container::{
@@ -106,13 +107,27 @@ pub async fn lease(
     operation: &str,
     data: &[DataMount],
 ) -> Answer<TargetLease> {
+    lease_after(around, connected, request, operation, data, None).await
+}
+
+/// The same after it was taken away from a holder, whose successor it will name.
+pub async fn lease_after(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    operation: &str,
+    data: &[DataMount],
+    before: Option<&Holder>,
+) -> Answer<TargetLease> {
+    let generation = before.map_or(1, |it| it.generation + 1);
+    around.store.claim(operation);
     let deadline =
-        std::time::Instant::now() + std::time::Duration::from_millis(request.lock_timeout_ms);
+        tokio::time::Instant::now() + std::time::Duration::from_millis(request.lock_timeout_ms);
     loop {
-        let holder = around.who.holder(around.store.id(), operation, now(), 1);
+        let holder = around.who.holder(around.store.id(), operation, now(), generation);
         match acquire(&connected.engine, connected.target(), holder, data).await {
             Ok(lease) => return Ok(lease),
-            Err(LeaseError::Held(held)) if std::time::Instant::now() >= deadline => {
+            Err(LeaseError::Held(held)) if tokio::time::Instant::now() >= deadline => {
                 return Err(locked(&held, &connected.name, now()));
             }
             Err(LeaseError::Held(_)) => {

@@ -34,15 +34,14 @@ pub(crate) async fn survey(
 ) -> Answer<Leaving> {
     let there = clear::look(connected).await?;
     let is_over = |operation: &str| {
-        let is_recorded = kept.state.as_ref().is_some_and(|it| it.has_ended(operation));
-        is_recorded || clear::is_over(around.store, connected, operation)
+        kept.is_over(operation) || clear::is_over(around.store, connected, operation)
     };
     let things = if let Some(state) = &kept.state {
         everything(connected.target(), state, &there, &is_over)
     } else {
         // Given back before, without a purge: what our own operations have left.
         let nothing = TargetState::new(&connected.name, owner(around), "");
-        unneeded(connected.target(), &nothing, &there, &is_over)
+        unneeded(connected.target(), Some(&nothing), &there, &is_over)
     };
     Ok(Leaving {
         things: clear::measure(connected, things).await?,

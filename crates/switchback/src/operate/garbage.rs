@@ -58,13 +58,14 @@ pub(crate) struct Around {
 
 /// What no kept release needs. `is_over` says of an operation that it was on this target and is at its
 /// end, by our own history or by the target's record; of others nothing is known, and what is theirs
-/// stays.
+/// stays. Where nothing was ever committed there is no record: what operations have left is garbage.
 pub(crate) fn unneeded(
     target: &str,
-    state: &TargetState,
+    state: Option<&TargetState>,
     around: &Around,
     is_over: &dyn Fn(&str) -> bool,
 ) -> Vec<Thing> {
+    let Some(state) = state else { return left_over(target, around, is_over) };
     let mut all = containers(state, around, is_over);
     let needed: BTreeSet<&str> =
         state.releases.iter().filter_map(|it| it.keep.as_deref()).collect();
@@ -72,6 +73,17 @@ pub(crate) fn unneeded(
     let needed: BTreeSet<&str> = snapshots(state).collect();
     let surplus = around.folders.iter().filter(|it| !needed.contains(it.as_str()));
     all.extend(surplus.map(|name| Thing::Snapshot { name: name.clone() }));
+    all
+}
+
+/// What operations have left at a target that has no record.
+fn left_over(target: &str, around: &Around, is_over: &dyn Fn(&str) -> bool) -> Vec<Thing> {
+    let mut all = stopped(around, &|_, name| operation_in(name).is_some_and(is_over));
+    all.extend(tags(target, around, is_over, |_| true));
+    // `OPERATION`, and what is set aside beside it: an id has no hyphen.
+    let operation = |folder: &str| folder.split('-').next().unwrap_or_default().to_owned();
+    let folders = around.folders.iter().filter(|it| is_over(&operation(it)));
+    all.extend(folders.map(|name| Thing::Snapshot { name: name.clone() }));
     all
 }
 
@@ -245,12 +257,27 @@ mod tests {
     fn what_a_kept_release_needs_stays_and_so_does_what_is_not_ours() {
         let is_over = |operation: &str| operation.starts_with("op");
         assert_eq!(
-            titles(&unneeded("web", &state(), &around(), &is_over)),
+            titles(&unneeded("web", Some(&state()), &around(), &is_over)),
             [
                 "container web.switchback-op2-old",
                 "container web.switchback-op4-new",
                 "image name switchback-keep/web:op4-new",
                 "snapshot op3-failed",
+                "snapshot op4",
+            ]
+        );
+    }
+
+    #[test]
+    fn without_a_record_only_what_known_operations_have_left_goes() {
+        let is_over = |operation: &str| operation == "op4";
+        let mut around = around();
+        around.folders.push("theirs".to_owned());
+        assert_eq!(
+            titles(&unneeded("web", None, &around, &is_over)),
+            [
+                "container web.switchback-op4-new",
+                "image name switchback-keep/web:op4-new",
                 "snapshot op4",
             ]
         );

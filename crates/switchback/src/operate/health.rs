@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 use switchback_core::{
-    Clock as _, GatePolicy, HealthGate as _, Interrupt, Reporter, Sample, Seen, Verdict,
+    Clock as _, GatePolicy, HealthGate as _, Interrupt, Reporter, Seen, Verdict,
     event::{EventKind, PhaseName},
-    gate::Judged,
+    gate::{Judged, Looks},
 };
 use switchback_targets::{
     container::{gate::ContainerGate, members::Doing, plan::gate_of_running},
+    patience::within,
     probe::HttpClient,
 };
 
@@ -100,16 +101,16 @@ async fn judged(
     interrupt: &Interrupt,
 ) -> Answer<Verdict> {
     let limit = std::time::Duration::from_millis(policy.patience);
-    let (begun, mut samples) = (WallClock.now(), Vec::new());
+    let mut looks = Looks::open(WallClock.now());
     loop {
         let stopped = || CommandError::new("interrupted", "the gate was interrupted");
         let seen = tokio::select! {
-            seen = tokio::time::timeout(limit, gate.probe()) => seen.ok(),
+            seen = within(limit, gate.probe()) => seen,
             () = interrupt.asked() => return Err(stopped()),
         };
         report(reporter, seen.as_ref());
-        samples.push(Sample { offset: WallClock.now().saturating_sub(begun), seen });
-        match policy.judge(Judged::New, &samples) {
+        looks.push(policy, WallClock.now(), seen);
+        match policy.judge(Judged::New, looks.samples()) {
             Verdict::Undecided => {}
             verdict => return Ok(verdict),
         }
@@ -117,6 +118,7 @@ async fn judged(
             () = WallClock.sleep(policy.interval) => {}
             () = interrupt.asked() => return Err(stopped()),
         }
+        looks.pause(policy, WallClock.now());
     }
 }
 

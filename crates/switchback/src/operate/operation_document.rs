@@ -22,10 +22,13 @@ pub(crate) fn document(operation: &Operation, host: &str) -> Value {
     if let Some(finished) = &operation.finished {
         object["finished_at"] = json!(time(finished.finished_at));
     }
-    object["user"] = json!(begun.user);
-    object["host"] = json!(begun.host);
-    object["pid"] = json!(begun.pid);
-    object["command_line"] = json!(begun.command_line);
+    // What was taken over from another store says itself who began it.
+    if object.get("user").is_none() {
+        object["user"] = json!(begun.user);
+        object["host"] = json!(begun.host);
+        object["pid"] = json!(begun.pid);
+        object["command_line"] = json!(begun.command_line);
+    }
     if let Some(related) = &operation.related {
         object["related"] = json!(related);
     }

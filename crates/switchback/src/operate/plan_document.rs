@@ -6,14 +6,15 @@ use serde_json::{Map, Value, json};
 use switchback_core::{Part, event::PhaseName};
 use switchback_targets::container::{
     change::Change,
-    goal::Goal,
+    goal::{Goal, IncomingImage},
     killed::Killed,
     members::{Doing, Member, data_of},
     plan::{digest_of, label_of, version_of},
-    preflight::{CheckResult, checks},
+    preflight::{Check, CheckResult, checks},
 };
 
 use super::{connect::Connected, prepare::Prepared};
+use crate::error::CommandError;
 
 /// What an engine takes from a stop to a start when nothing is slow, in seconds; measured at 0.5 to
 /// 0.6 s, and the gate needs a look to see it.
@@ -32,14 +33,22 @@ pub fn document(connected: &Connected, prepared: &Prepared) -> Value {
     put("kind", json!("container"));
     put("host", json!(connected.engine.location().url));
     let has_plan = prepared.planned.is_some();
-    put("status", json!(if has_plan { "available" } else { "up_to_date" }));
+    let refused = prepared.refused.as_ref();
+    let wanted = wanted(prepared).filter(|_| !has_plan && refused.is_some());
+    let is_other = wanted.is_some_and(|it| target.map(version_of).as_ref() != Some(&it.version()));
+    put("status", json!(if has_plan || is_other { "available" } else { "up_to_date" }));
     put("current_version", json!(target.map(version_of)));
     put("current_label", json!(target.and_then(label_of)));
+    if let Some(wanted) = wanted {
+        put("target_version", json!(wanted.version()));
+        put("target_label", json!(wanted.label));
+    }
     if let Some(planned) = &prepared.planned {
         put("target_version", json!(planned.release.version));
         put("target_label", json!(planned.release.label));
         put("release", json!(format!("r{}", planned.release.number)));
-        put("fingerprint", json!(prepared.fingerprint));
+        // What would be refused cannot be asked for.
+        put("fingerprint", json!(Some(&prepared.fingerprint).filter(|_| refused.is_none())));
         let steps = planned.plan.steps().map(|(part, step)| {
             json!({ "step": step.id.0, "phase": word(part.phase(), part), "title": step.change.to_string() })
         });
@@ -50,7 +59,7 @@ pub fn document(connected: &Connected, prepared: &Prepared) -> Value {
     let (preserved, lost) = data(prepared);
     put("preserved", json!(preserved));
     put("not_preserved", json!(lost));
-    let all = checks(&prepared.observed, &prepared.desired);
+    let all = failed_first(checks(&prepared.observed, &prepared.desired));
     let mut warnings = prepared.warnings.clone();
     let warned = all.iter().filter(|it| it.result == CheckResult::Warned);
     warnings.extend(warned.map(|it| it.message.clone()));
@@ -59,7 +68,22 @@ pub fn document(connected: &Connected, prepared: &Prepared) -> Value {
         put("downtime_estimate_seconds", json!(estimate(prepared)));
     }
     put("warnings", json!(warnings));
+    put("error", refused.map_or(Value::Null, CommandError::object));
     Value::Object(object)
+}
+
+/// The image that an update would lead to.
+fn wanted(prepared: &Prepared) -> Option<&IncomingImage> {
+    match &prepared.desired.goal {
+        Goal::Update(image) => Some(image),
+        Goal::Rollback { .. } => None,
+    }
+}
+
+/// What stands in the way comes first, and else each in its place.
+fn failed_first(mut checks: Vec<Check>) -> Vec<Check> {
+    checks.sort_by_key(|it| it.result != CheckResult::Failed);
+    checks
 }
 
 fn word(phase: PhaseName, part: Part) -> Value {

@@ -13,8 +13,10 @@ use switchback_targets::{
         members::Doing,
         observe::{FoundSnapshot, Observed, observe},
         plan::{Planned, digest_of, plan},
+        settings::key_of,
     },
     keeper,
+    patience::within,
     probe::HttpClient,
     registry::{Detection, Platform, Reference, UnknownReason},
 };
@@ -35,8 +37,10 @@ pub struct Prepared {
     pub observed: Observed,
     /// What is wanted.
     pub desired: Desired,
-    /// The plan; none where there is nothing to do.
+    /// The plan; none where there is nothing to do, or a check says no.
     pub planned: Option<Planned>,
+    /// Why it may not be carried out.
+    pub refused: Option<CommandError>,
     /// The image reference that is followed.
     pub reference: Option<Reference>,
     /// Says whether this plan is the one that a person saw.
@@ -45,8 +49,19 @@ pub struct Prepared {
     pub warnings: Vec<String>,
 }
 
-/// Looks and plans.
+/// Looks and plans. What would be refused is an error.
 pub async fn prepare(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    kept: &Kept,
+    request: &Request,
+    operation: &str,
+) -> Answer<Prepared> {
+    Box::pin(survey(around, connected, kept, request, operation)).await?.accepted()
+}
+
+/// Looks and plans, also what would be refused.
+pub async fn survey(
     around: &Surroundings<'_>,
     connected: &Connected,
     kept: &Kept,
@@ -122,18 +137,20 @@ fn finish(
     let decided =
         decisions::after(around.store, connected, request, &observed, reference.as_ref())?;
     let desired = Desired { decisions: decided, ..desired };
-    let planned = match plan(&observed, &desired) {
-        Ok(planned) => Some(planned),
-        Err(PlanError::NothingToDo { .. }) => None,
-        Err(error) => return Err(error.into()),
+    let (planned, mut refused) = match plan(&observed, &desired) {
+        Ok(planned) => (Some(planned), None),
+        Err(PlanError::NothingToDo { .. }) => (None, None),
+        Err(error) => (None, Some(error.into())),
     };
     if let (Some(planned), Goal::Update(_)) = (&planned, &desired.goal) {
         let state = observed.state.as_ref();
-        decisions::refuse_rejected(around.store, connected, request, state, planned)?;
-        super::ports::refuse_taken(connected, observed.target())?;
+        let rejected = decisions::refuse_rejected(around.store, connected, request, state, planned);
+        let allowed =
+            rejected.and_then(|()| super::ports::refuse_taken(connected, observed.target()));
+        refused = allowed.err();
     }
     let fingerprint = fingerprint(&observed, &desired);
-    Ok(Prepared { observed, desired, planned, reference, fingerprint, warnings })
+    Ok(Prepared { observed, desired, planned, refused, reference, fingerprint, warnings })
 }
 
 /// Plans again under the lease, from another look: nothing but containers may have changed.
@@ -150,7 +167,8 @@ pub async fn again(
     observed.baseline.clone_from(&earlier.observed.baseline);
     observed.found.snapshots.clone_from(&earlier.observed.found.snapshots);
     let (desired, reference) = (earlier.desired.clone(), earlier.reference.clone());
-    finish(around, connected, request, observed, desired, reference, earlier.warnings.clone())
+    finish(around, connected, request, observed, desired, reference, earlier.warnings.clone())?
+        .accepted()
 }
 
 /// Looks at the target and at the image it follows, or at what a person names, which may be a tag of
@@ -183,8 +201,8 @@ fn not_found(connected: &Connected, observed: &Observed) -> CommandError {
         let message =
             format!("{target} was made from an image without a name: nothing can be followed");
         return CommandError::new("not_found", message).hint(format!(
-            "switchback config set deployment.{}.image REPOSITORY:TAG",
-            connected.name
+            "docker image ls   # then: switchback config set {} REPOSITORY:TAG",
+            key_of(&connected.name, ".image")
         ));
     }
     let message = format!("there is no container {target} on this engine");
@@ -249,8 +267,10 @@ async fn incoming(
                 reference.familiar(),
                 connected.target()
             );
-            Err(CommandError::new("preflight_failed", message)
-                .hint(format!("switchback update {} --to REPOSITORY:TAG", connected.name)))
+            Err(CommandError::new("preflight_failed", message).hint(format!(
+                "docker image ls   # then: switchback update {} --to REPOSITORY:TAG",
+                connected.name
+            )))
         }
     }
 }
@@ -323,7 +343,7 @@ async fn baseline(connected: &Connected, observed: &Observed) -> Answer<Option<B
     }
     let limit = std::time::Duration::from_millis(connected.settings.health.timeout_ms + 1_000);
     let gate = gate(connected);
-    let seen = tokio::time::timeout(limit, gate.probe()).await.unwrap_or_default();
+    let seen = within(limit, gate.probe()).await.unwrap_or_default();
     let restarting = keeps_restarting(&target.inspect, jiff::Timestamp::now());
     Ok(Some(Baseline { running: seen.running, probes: seen.probes, restarting }))
 }
@@ -357,6 +377,14 @@ fn fingerprint(observed: &Observed, desired: &Desired) -> String {
 }
 
 impl Prepared {
+    /// Only what may be carried out.
+    fn accepted(self) -> Answer<Self> {
+        match self.refused {
+            None => Ok(self),
+            Some(refused) => Err(refused),
+        }
+    }
+
     /// Whether the plan takes a snapshot.
     pub fn takes_snapshot(&self) -> bool {
         let steps = self.planned.iter().flat_map(|it| &it.plan.apply);

@@ -14,10 +14,10 @@ use switchback_targets::{
 };
 
 use super::{
-    Answer, Request, Surroundings,
+    Answer, Request, Surroundings, Wanted,
     connect::{Connected, Fact, Kept},
     decisions,
-    execute::{Ended, begin, give_back, is_closed, is_over, lease as ask_lease, owner},
+    execute::{Ended, begin, give_back, is_closed, is_over, lease_after, owner},
     journal::{self, TwinJournal},
     now, prepare, report,
     transact::{Course, Transaction},
@@ -48,6 +48,11 @@ impl Interrupted {
     /// Whether it has ended so that a person must look: no command but `recover` touches it then.
     pub fn is_stuck(&self) -> bool {
         matches!(self.records.last(), Some(Record::Closed { outcome: Outcome::Stuck { .. } }))
+    }
+
+    /// Whether it has come to its end already, and only the history does not say so.
+    pub fn has_ended(&self) -> bool {
+        end_of(&self.records).is_some()
     }
 }
 
@@ -91,7 +96,7 @@ pub async fn find(
         }
         if !may_work {
             // Whoever has written to the target since has brought it to an end.
-            super::drive::over_elsewhere(around, &operation)?;
+            super::conclude::over_elsewhere(around, &operation)?;
         }
     }
     if let Some(operation) = ended_since(around, kept)? {
@@ -142,10 +147,12 @@ fn lone_lease(held: Option<Held>) -> Option<Interrupted> {
     })
 }
 
-/// Whether the holder of a lease is known to be gone: a process of ours on this host that has ended.
+/// Whether the holder of a lease is known to be gone: a process of ours, in this very place, that has
+/// ended. Whatever leaves a doubt is waited for until it has expired.
 pub fn is_gone(around: &Surroundings<'_>, held: &Held) -> bool {
     let holder = &held.holder;
-    let is_ours = holder.store == around.store.id() && holder.host == around.who.host;
+    // A copy of this store would find our id and perhaps our host's name, but not what we have claimed.
+    let is_ours = holder.store == around.store.id() && around.store.is_abandoned(&holder.operation);
     is_ours && has_ended(holder)
 }
 
@@ -194,6 +201,7 @@ pub async fn recover(
         patience_ms = if is_gone { 0 } else { lease::TERM / 3 + 1_000 };
     }
     if interrupted.records.is_empty() {
+        around.store.drop_claim(&interrupted.operation);
         return Ok(None);
     }
     if let Some(outcome) = end_of(&interrupted.records) {
@@ -208,7 +216,9 @@ pub async fn recover(
         }));
     }
     let data = data(connected, &interrupted.records).await?;
-    let lease = ask_lease(around, connected, request, &interrupted.operation, &data).await?;
+    let before = interrupted.held.as_ref().map(|it| &it.holder);
+    let operation = &interrupted.operation;
+    let lease = lease_after(around, connected, request, operation, &data, before).await?;
     let renewing = lease.keep_renewing();
     if patience_ms > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(patience_ms)).await;
@@ -310,7 +320,14 @@ fn take_in(
     // It may be ours, and thought over before what was written with the target appeared there.
     let is_new = matches!(around.store.operation(operation)?, Lookup::Missing);
     if is_new {
-        begin(around, connected, request, operation, started_at)?;
+        let request = Request {
+            goal: asked(&interrupted.records, operation),
+            trigger: "manual".to_owned(),
+            ..request.clone()
+        };
+        let since = interrupted.held.as_ref().map(|it| it.holder.since);
+        let begun_at = since.unwrap_or(started_at).min(started_at);
+        begin(around, connected, &request, operation, begun_at)?;
     }
     for (sequence, record) in interrupted.records.iter().enumerate().skip(known) {
         let text = serde_json::to_string(record)
@@ -318,6 +335,17 @@ fn take_in(
         around.store.append(operation, u64::try_from(sequence).unwrap_or(u64::MAX), &text)?;
     }
     Ok(())
+}
+
+/// What was asked for, as the plan tells: an update makes a release of its own.
+fn asked(records: &[Fact], operation: &str) -> Wanted {
+    let makes_one = |change: &Change| matches!(change, Change::RecordRelease { commit } if commit.release.operation.as_deref() == Some(operation));
+    match records.first() {
+        Some(Record::Opened { plan, .. }) if !plan.seal.iter().any(|it| makes_one(&it.change)) => {
+            Wanted::Rollback { to: None, with_data: false }
+        }
+        _ => Wanted::default(),
+    }
 }
 
 /// The data that the transaction is about, as its plan names it; else what the container has.

@@ -19,13 +19,17 @@ fn boot_time() -> Millis {
     seconds * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
+fn time_of_day() -> Millis {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default()
+}
+
 impl Clock for WallClock {
     fn now(&self) -> Millis {
         #[cfg(test)]
-        if let Some(now) = super::tests::steady_now() {
+        if let Some(now) = super::tests::now() {
             return now;
         }
-        let (epoch, booted) = BEGUN.get_or_init(|| (super::now(), boot_time()));
+        let (epoch, booted) = BEGUN.get_or_init(|| (time_of_day(), boot_time()));
         epoch + boot_time().saturating_sub(*booted)
     }
 

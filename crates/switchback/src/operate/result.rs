@@ -14,7 +14,7 @@ use crate::error::CommandError;
 const SHOWN_LINES: usize = 20;
 
 /// What a result is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Facts<'a> {
     /// The operation.
     pub operation: &'a str,
@@ -32,8 +32,8 @@ pub struct Facts<'a> {
     pub evidence: Option<&'a Evidence>,
     /// When it began and ended, in milliseconds since the epoch.
     pub span: (u64, u64),
-    /// For how long nothing served, in milliseconds.
-    pub downtime_ms: u64,
+    /// For how long nothing served, in milliseconds; none where nobody has seen all of it.
+    pub downtime_ms: Option<u64>,
     /// Which parts of the specification are changed, as far as that is known here.
     pub specified: Vec<String>,
     /// What a person should know.
@@ -97,15 +97,36 @@ pub fn document(facts: &Facts<'_>) -> Value {
     let seconds =
         |milliseconds: u64| json!(std::time::Duration::from_millis(milliseconds).as_secs_f64());
     put("duration_seconds", seconds(facts.span.1.saturating_sub(facts.span.0)));
-    put("downtime_seconds", seconds(facts.downtime_ms));
+    put("downtime_seconds", facts.downtime_ms.map_or(Value::Null, seconds));
     let mut warnings = facts.warnings.clone();
     if is_accepted {
         warnings.push("what runs now was accepted; nothing was finished or undone".to_owned());
+    }
+    if is_stuck_on_kept_data(facts.outcome, plan) {
+        warnings.push(format!(
+            "{} runs on the data as the failed version left it: none was taken back, because data.policy is \
+             not \"snapshot\" and there is no data.restore. If that is why, put its data back from your own \
+             backup first",
+            facts.deployment
+        ));
     }
     put("warnings", json!(warnings));
     put("url", json!(facts.url.as_ref().filter(|_| outcome == "committed")));
     put("error", error);
     Value::Object(object)
+}
+
+/// Whether the old version is in place again and does not hold, with data that nobody has taken back.
+fn is_stuck_on_kept_data(
+    outcome: Result<&Outcome, &CommandError>,
+    plan: Option<&Plan<Change>>,
+) -> bool {
+    let takes_back =
+        |it: &Change| matches!(it, Change::HandOverData { .. } | Change::HandOverBackup { .. });
+    let Ok(Outcome::Stuck { undo_error, .. }) = outcome else { return false };
+    // A step that failed is a reason of its own.
+    let did_not_hold = !matches!(undo_error, Cause::Step { .. } | Cause::Requested);
+    did_not_hold && plan.is_some_and(|it| !it.apply.iter().any(|it| takes_back(&it.change)))
 }
 
 fn commit_of(plan: &Plan<Change>) -> Option<&CommitDraft> {
@@ -178,13 +199,13 @@ fn outcome(facts: &Facts<'_>, plan: Option<&Plan<Change>>) -> (&'static str, Val
     let mut error = match undo_error {
         None => CommandError::new(cause.code(), sentence(cause, plan)),
         Some(Cause::Requested) => CommandError::new(cause.code(), sentence(cause, plan)).hint(format!(
-            "switchback recover {0}   (goes back; or keep what runs: switchback recover {0} --accept-current)",
+            "switchback recover {0}   # goes back; or keep what runs: switchback recover {0} --accept-current",
             facts.deployment
         )),
         Some(undo) => {
             let message = format!("{}; the way back failed too: {}", sentence(cause, plan), sentence(undo, plan));
             CommandError::new("undo_failed", message).hint(format!(
-                "switchback recover {0}   (tries again; after a repair by hand: switchback recover {0} --accept-current)",
+                "switchback recover {0}   # tries again; after a repair by hand: switchback recover {0} --accept-current",
                 facts.deployment
             ))
         }

@@ -20,4 +20,4 @@ mod wire;
 
 pub(super) use less::Less;
 pub(super) use scene::incoming;
-pub(super) use time::{now, steady_now};
+pub(super) use time::now;

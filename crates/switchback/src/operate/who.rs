@@ -36,7 +36,7 @@ impl Who {
             user: self.user.clone(),
             host: self.host.clone(),
             pid: self.pid,
-            place: place(),
+            place: place().unwrap_or_default(),
             began: began(self.pid).unwrap_or_default(),
             store: store.to_owned(),
             operation: operation.to_owned(),
@@ -66,25 +66,21 @@ fn program_and_state(stat: &str) -> Option<(String, char)> {
     Some((stat.get(begin + 1..end)?.to_owned(), state))
 }
 
-/// Whether the holder of a lease, on this host, is known to have ended. A number means nothing in
-/// another namespace of processes: whoever holds it there may be at work, though nobody here sees it.
+/// Whether the holder of a lease is known to have ended. The number of a process means nothing on
+/// another machine, after another boot, or in another namespace of processes: whoever holds it there may
+/// be at work, though nobody here sees it. Machines that were cloned share their hosts' names.
 pub fn has_ended(holder: &Holder) -> bool {
-    if holder.place.is_empty() {
-        return !is_alive(holder.pid);
-    }
-    let here = place();
-    let boot = |it: &str| it.split(' ').next().unwrap_or_default().to_owned();
-    if boot(&holder.place) != boot(&here) {
-        return true;
-    }
-    holder.place == here && began(holder.pid) != Some(holder.began)
+    place().is_some_and(|here| here == holder.place) && began(holder.pid) != Some(holder.began)
 }
 
-/// The boot of the kernel, and our namespace of processes.
-fn place() -> String {
-    let boot = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = fs_err::read_link("/proc/self/ns/pid").unwrap_or_default();
-    format!("{} {}", boot.trim(), namespace.display())
+/// The machine, the boot of its kernel, and our namespace of processes; none where one is not known. Of a
+/// container that has no machine's number of its own, the boot stands for that too.
+fn place() -> Option<String> {
+    let read = |path: &str| fs_err::read_to_string(path).ok().map(|it| it.trim().to_owned());
+    let machine = read("/etc/machine-id").unwrap_or_default();
+    let boot = read("/proc/sys/kernel/random/boot_id").filter(|it| !it.is_empty())?;
+    let namespace = fs_err::read_link("/proc/self/ns/pid").ok()?;
+    Some(format!("{machine} {boot} {}", namespace.display()))
 }
 
 /// When a process began, in ticks since the boot; none if it has ended.
@@ -122,11 +118,18 @@ mod tests {
         assert!(!has_ended(&us), "we run");
         let earlier = Holder { began: us.began + 1, ..us.clone() };
         assert!(has_ended(&earlier), "our number was somebody else's");
-        let boot = us.place.split(' ').next().unwrap_or_default();
-        let elsewhere = Holder { place: format!("{boot} pid:[1]"), pid: u32::MAX, ..us.clone() };
-        assert!(!has_ended(&elsewhere), "it may run in another namespace");
-        let before = Holder { place: "another-boot pid:[1]".to_owned(), ..us };
-        assert!(has_ended(&before), "nothing survives a boot");
+        let gone = Holder { pid: u32::MAX, ..us.clone() };
+        assert!(has_ended(&gone), "nobody has that number");
+        let parts: Vec<&str> = us.place.split(' ').collect();
+        let [machine, boot, namespace] = parts[..] else { panic!("{}", us.place) };
+        for (place, why) in [
+            (format!("{machine} {boot} pid:[1]"), "it may run in another namespace"),
+            (format!("{machine} another-boot {namespace}"), "it may be a clone of this machine"),
+            (format!("another-machine {boot} {namespace}"), "a boot may be resumed twice"),
+            (String::new(), "nobody knows where it ran"),
+        ] {
+            assert!(!has_ended(&Holder { place, ..gone.clone() }), "{why}");
+        }
     }
 
     #[test]

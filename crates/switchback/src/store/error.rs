@@ -90,7 +90,7 @@ pub enum StoreError {
         written_by: String,
     },
     /// Another process kept the store locked for longer than we wait.
-    #[error("{} was locked by another process for {waited_ms} ms", path.display())]
+    #[error("{} was locked by another process for {}", path.display(), switchback_core::words::milliseconds(*waited_ms))]
     Locked {
         /// The database file.
         path: PathBuf,
@@ -165,34 +165,31 @@ impl StoreError {
     pub fn hint(&self) -> String {
         match self {
             Self::Absent { .. } => {
-                "take over what runs here: switchback adopt NAME (or name the store: --state DIR)"
+                "switchback init   # lists what runs here, to be taken over by: switchback adopt NAME; --state DIR names another store"
                     .to_owned()
             }
             Self::NoParent { parent, .. } => {
                 format!(
-                    "mount it, name another directory with --state, or: mkdir -p {}",
+                    "mkdir -p {}   # or mount it, or name another directory with --state",
                     quoted(parent)
                 )
             }
             Self::NotADirectory { .. } => "name a directory with --state DIR".to_owned(),
             Self::ReadOnly { path, .. } => format!(
-                "name a directory that can be written with --state DIR, or find out why this one cannot: findmnt -T {}",
+                "findmnt -T {}   # find out why it cannot be written, or name another directory with --state DIR",
                 quoted(path)
             ),
             Self::Denied { path, .. } => format!(
-                "run as the owner of the store, or name one of your own with --state DIR; see who owns it: ls -ld {}",
+                "ls -ld {}   # run as the owner of the store, or name one of your own with --state DIR",
                 quoted(path)
             ),
             Self::NoSpace { path, .. } => format!(
-                "free some space, then: switchback recover; see what is full: df -h {}",
+                "df -h {}   # free some space, then: switchback recover",
                 quoted(path.parent().unwrap_or(path))
             ),
             Self::NotAStore { path, .. } => {
                 let dir = path.parent().unwrap_or(path);
-                format!(
-                    "name the directory of the store with --state DIR; or {}",
-                    rebuild_hint(dir)
-                )
+                format!("{}; or name the directory of the store with --state DIR", rebuild_hint(dir))
             }
             Self::Corrupt { path, .. } => rebuild_hint(path.parent().unwrap_or(path)),
             Self::TooNew { written_by, .. } => {
@@ -200,12 +197,12 @@ impl StoreError {
             }
             Self::Locked { path, .. } => {
                 format!(
-                    "wait for the other process and try again; see who it is: fuser -v {}",
+                    "fuser -v {}   # see who it is, wait for them, and try again",
                     quoted(path)
                 )
             }
             Self::NotThere { .. } => {
-                "see what there is: switchback status, switchback history".to_owned()
+                "switchback history   # see what there is".to_owned()
             }
             Self::Exists { .. } => "choose another name".to_owned(),
             Self::Io { path, .. } | Self::Database { path, .. } => format!(
@@ -220,7 +217,7 @@ impl StoreError {
 fn rebuild_hint(dir: &Path) -> String {
     let aside = dir.with_extension("damaged");
     format!(
-        "set it aside and read the records back from the targets: mv {} {} && switchback adopt --take-over NAME",
+        "mv {} {}   # sets it aside; then read the records back from the targets: switchback adopt --take-over NAME",
         quoted(dir),
         quoted(&aside)
     )

@@ -93,10 +93,12 @@ impl JournalFailure {
             Self::NotWritten { source, .. } | Self::Unknown { source, .. } => source.hint(),
             Self::OutOfOrder { operation, .. } => {
                 format!(
-                    "another process has taken over; see what it does: switchback show {operation}"
+                    "switchback show {operation}   # another process has taken over; see what it does"
                 )
             }
-            Self::Poisoned { .. } => "once the disk is well again: switchback recover".to_owned(),
+            Self::Poisoned { .. } => {
+                "switchback recover   # once the disk is well again".to_owned()
+            }
         }
     }
 }

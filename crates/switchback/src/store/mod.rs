@@ -6,6 +6,7 @@
 //! wrote is on disk.
 
 mod checks;
+mod claim;
 mod deployments;
 mod error;
 mod explain;
@@ -62,6 +63,8 @@ pub struct Store {
     connection: Mutex<Connection>,
     /// Operations of whose last record nobody knows whether it is on disk.
     poisoned: Mutex<HashSet<String>>,
+    /// Operations that this process is at work on.
+    claims: Mutex<claim::Claims>,
 }
 
 impl Store {
@@ -79,6 +82,7 @@ impl Store {
             identity,
             connection: Mutex::new(connection),
             poisoned: Mutex::new(HashSet::new()),
+            claims: Mutex::default(),
         })
     }
 

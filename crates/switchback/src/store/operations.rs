@@ -38,10 +38,10 @@ pub(super) const HISTORY_OF: &str = select_operations!(
 );
 pub(super) const OPEN: &str =
     select_operations!("WHERE finished_at IS NULL ORDER BY started_at, id");
-/// What is stuck keeps its journal: `recover` needs it.
+/// What is stuck keeps its journal: `recover` needs it. The line of a recovery has none.
 const PRUNE: &str = "DELETE FROM operations WHERE id IN (SELECT id FROM (\
      SELECT id, row_number() OVER (PARTITION BY deployment ORDER BY started_at DESC, id DESC) AS age \
-     FROM operations WHERE finished_at IS NOT NULL AND outcome <> 'stuck') AS aged WHERE age > $1)";
+     FROM operations WHERE finished_at IS NOT NULL AND (outcome <> 'stuck' OR action = 'recover')) AS aged WHERE age > $1)";
 
 /// Later than every operation: the place before which a history without a cursor begins.
 const END_OF_TIME: (u64, &str) = (i64::MAX.unsigned_abs(), "");
@@ -84,7 +84,7 @@ pub struct Finish {
     pub error_code: Option<String>,
     /// The result object of the contract.
     pub result_json: String,
-    /// The update that this rollback undid, or the other way round. `None` leaves a link as it is.
+    /// The update that this recovery ended, or the other way round. `None` leaves a link as it is.
     pub related: Option<String>,
 }
 
@@ -95,7 +95,7 @@ pub struct Operation {
     pub begun: NewOperation,
     /// How it ended; `None` while it runs, or when it was interrupted.
     pub finished: Option<Finish>,
-    /// The other half of an update and its rollback. The same as in `finished`.
+    /// The other half of an update and its recovery. The same as in `finished`.
     pub related: Option<String>,
 }
 

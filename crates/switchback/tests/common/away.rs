@@ -10,6 +10,8 @@ pub(crate) struct Made {
     pub(crate) containers: RefCell<Vec<String>>,
     pub(crate) volumes: RefCell<Vec<String>>,
     pub(crate) networks: RefCell<Vec<String>>,
+    /// Registry and repository.
+    pub(crate) repositories: RefCell<Vec<String>>,
 }
 
 impl World {
@@ -64,7 +66,14 @@ impl World {
         self.quietly(&["network", "rm"], &self.made.networks.borrow());
         self.quietly(&["volume", "rm", "--force"], &self.made.volumes.borrow());
         self.quietly(&["rmi"], &self.kept_images());
-        let own = self.docker(&["images", "--quiet", "--no-trunc", &self.repository_reference()]);
+        self.remove_images_of(&self.repository_reference());
+        for repository in self.made.repositories.borrow().iter() {
+            self.remove_images_of(repository);
+        }
+    }
+
+    fn remove_images_of(&self, repository: &str) {
+        let own = self.docker(&["images", "--quiet", "--no-trunc", repository]);
         let mut own: Vec<String> = own.lines().map(str::to_owned).collect();
         own.sort();
         own.dedup();
@@ -73,7 +82,7 @@ impl World {
             let names = "{{join .RepoTags \"\\n\"}}\n{{join .RepoDigests \"\\n\"}}";
             let names = self.docker_output(&["image", "inspect", "--format", names, &image]);
             let names = names.unwrap_or_default();
-            let ours = |it: &&str| it.starts_with(&self.repository_reference());
+            let ours = |it: &&str| it.starts_with(repository);
             let names: Vec<String> = names.lines().filter(ours).map(str::to_owned).collect();
             self.quietly(&["rmi"], &names);
         }

@@ -10,7 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{
     World,
     process::{Output, Running},
-    proxy::{Moment, Proxy},
+    proxy::{Act, Moment, Proxy},
+    survival::Noted,
 };
 
 /// Less than the 10 s after which the program gives up a request that reads.
@@ -63,6 +64,8 @@ pub(crate) struct Gathered {
     pub(crate) output: Output,
     /// The request at which it happened; none if the command had ended before it.
     pub(crate) at: Option<String>,
+    /// How far the command had come.
+    pub(crate) phase: &'static str,
 }
 
 /// Gives each world its command, through a proxy that holds its request of that number until all
@@ -78,24 +81,33 @@ pub(crate) fn gathered(
     let gathering = Arc::new(Gathering { state, changed: Condvar::new(), event: Box::new(event) });
     let start = |(at, world): &(usize, &World)| {
         let gathering = Arc::clone(&gathering);
-        let strike = move |pid: Pid| {
+        let noted = Noted::of(world);
+        let here = noted.clone();
+        let arrive = move || {
+            here.now();
             gathering.arrive();
-            if kills {
+        };
+        let act = if kills {
+            Act::End(Box::new(move |pid: Pid| {
+                arrive();
                 kill_process(pid, Signal::KILL).ok();
-            }
+            }))
+        } else {
+            Act::Do(Box::new(move |_| arrive()))
         };
         let socket = world.folder.path().join("gathered.sock");
-        let moment = (*at, Moment::HeldBack);
-        let proxy = Proxy::start_with(&socket, world.lab.engine_url(), moment, kills, strike);
+        let (at, act) = (*at, (Moment::HeldBack, act));
+        let proxy = Proxy::at(&socket, world.lab.engine_url(), act, move |it| it.number == at);
         let running = Running::spawn(world.command("state", &proxy.url, arguments));
         proxy.watch(running.pid());
-        (*at, proxy, running)
+        (at, proxy, running, noted)
     };
     let started: Vec<_> = worlds.iter().map(start).collect();
-    let end = |(at, proxy, running): (usize, Proxy, Running)| {
+    let end = |(at, proxy, running, noted): (usize, Proxy, Running, Noted)| {
         let output = running.wait();
         let line = proxy.requests().get(at - 1).cloned();
-        Gathered { output, at: line.map(|it| format!("request {at} ({it})")) }
+        let at = line.map(|it| format!("request {at} ({it})"));
+        Gathered { output, at, phase: noted.phase() }
     };
     started.into_iter().map(end).collect()
 }

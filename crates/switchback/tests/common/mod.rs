@@ -1,7 +1,7 @@
 //! What the tests against the real engine share: a world of one's own, and the program run in it.
 
-pub(crate) mod acting;
 pub(crate) mod away;
+pub(crate) mod clock;
 pub(crate) mod disk;
 pub(crate) mod gathering;
 pub(crate) mod http;
@@ -9,6 +9,8 @@ pub(crate) mod names;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod registry;
+pub(crate) mod registry_proxy;
+mod request;
 pub(crate) mod service;
 pub(crate) mod spare;
 pub(crate) mod store;

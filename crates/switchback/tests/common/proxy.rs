@@ -1,7 +1,9 @@
-//! A proxy on the engine's socket at one of whose requests something happens: the program is killed, or the engine.
+//! A proxy on the engine's socket at one of whose requests something happens: to the program, the engine or the
+//! containers.
 
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
+    fmt,
+    io::{self, BufReader, Write},
     net::Shutdown,
     os::unix::net::{UnixListener, UnixStream},
     path::Path,
@@ -11,7 +13,10 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::wire::Wire;
+use super::{
+    request::{body, field, head, line},
+    wire::Wire,
+};
 
 /// When the program is sent its signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,28 +27,68 @@ pub(crate) enum Moment {
     LetThrough,
 }
 
-/// What happens at the request, to whoever made it or to its world.
-type Strike = Box<dyn Fn(Pid) + Send + Sync>;
+/// What happens at the chosen request.
+pub(crate) enum Act {
+    /// The program is sent a signal.
+    Signal(Signal),
+    /// Somebody does something, who knows the request's line; the request waits for it.
+    Do(Box<dyn Fn(&str) + Send + Sync>),
+    /// Somebody ends the program, or all around it: the connection ends too.
+    End(Box<dyn Fn(Pid) + Send + Sync>),
+}
+
+impl Act {
+    /// Whether nobody is left to answer.
+    fn is_deadly(&self) -> bool {
+        matches!(self, Self::Signal(Signal::KILL) | Self::End(_))
+    }
+}
+
+/// Knows the chosen request: by its number among those that change something, and its line.
+type Picks = Box<dyn Fn(&Request<'_>) -> bool + Send + Sync>;
+
+/// One request.
+pub(crate) struct Request<'a> {
+    /// Its number, counted from 1.
+    pub(crate) number: usize,
+    /// How many that change something there have been, this one included; 0 if it only looks.
+    pub(crate) change: usize,
+    /// Method and path.
+    pub(crate) line: &'a str,
+}
+
+/// The start of the new version. The anchor and the lease are started among the first changes, and
+/// the keeper's programs are no containers.
+pub(crate) fn starts_the_new_one(it: &Request<'_>) -> bool {
+    it.line.contains("/containers/") && it.line.ends_with("/start") && it.change > 8
+}
 
 /// What the proxy does, and what it has seen.
 struct Plan {
     engine: String,
-    at: usize,
+    picks: Picks,
     moment: Moment,
-    strike: Strike,
-    /// Whether nobody is left to answer.
-    is_deadly: bool,
+    act: Act,
     seen: Mutex<Seen>,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("moment", &self.moment).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     pid: Option<Pid>,
     lines: Vec<String>,
+    changes: usize,
+    was_picked: bool,
     has_struck: bool,
 }
 
 /// A proxy at work until the test's process ends.
+#[derive(Debug)]
 pub(crate) struct Proxy {
     plan: Arc<Plan>,
     /// For `DOCKER_HOST`.
@@ -57,24 +102,20 @@ impl Proxy {
         engine: &str,
         (at, moment, signal): (usize, Moment, Signal),
     ) -> Self {
-        let strike = move |pid| {
-            kill_process(pid, signal).ok();
-        };
-        Self::start_with(socket, engine, (at, moment), signal == Signal::KILL, strike)
+        let picks = move |it: &Request<'_>| it.number == at;
+        Self::at(socket, engine, (moment, Act::Signal(signal)), picks)
     }
 
-    /// As [`Proxy::start`], with something else than a signal. What is deadly to the program ends the
-    /// connection too.
-    pub(crate) fn start_with(
+    /// Listens at `socket`, and acts at the first request that `picks` knows.
+    pub(crate) fn at(
         socket: &Path,
         engine: &str,
-        (at, moment): (usize, Moment),
-        is_deadly: bool,
-        strike: impl Fn(Pid) + Send + Sync + 'static,
+        (moment, act): (Moment, Act),
+        picks: impl Fn(&Request<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
         let engine = engine.to_owned();
-        let (seen, strike) = (Mutex::default(), Box::new(strike));
-        let plan = Arc::new(Plan { engine, at, moment, strike, is_deadly, seen });
+        let (seen, picks) = (Mutex::default(), Box::new(picks));
+        let plan = Arc::new(Plan { engine, picks, moment, act, seen });
         std::fs::remove_file(socket).ok();
         let listener = UnixListener::bind(socket).expect("a socket for the proxy");
         let shared = Arc::clone(&plan);
@@ -93,7 +134,7 @@ impl Proxy {
         self.plan.seen().pid = Some(pid);
     }
 
-    /// Whether it has happened.
+    /// Whether it has happened, or is about to: who has died of it knows.
     pub(crate) fn has_struck(&self) -> bool {
         self.plan.seen().has_struck
     }
@@ -124,17 +165,17 @@ impl Plan {
 
     fn requests(&self, from: &mut BufReader<UnixStream>, to: &mut Wire) -> io::Result<()> {
         while let Some(head) = head(from)? {
-            let is_it = self.count(head.lines().next().unwrap_or_default());
+            let is_it = self.count(line(&head));
             if is_it && self.moment == Moment::HeldBack {
-                self.strike();
-                if self.is_deadly {
+                self.strike(line(&head));
+                if self.act.is_deadly() {
                     return Ok(());
                 }
             }
             to.write_all(head.as_bytes())?;
             body(&head, from, to)?;
             if is_it && self.moment == Moment::LetThrough {
-                self.strike();
+                self.strike(line(&head));
             }
             if field(&head, "upgrade").is_some() {
                 io::copy(from, to)?;
@@ -150,51 +191,31 @@ impl Plan {
             std::thread::sleep(Duration::from_millis(1));
         }
         let mut seen = self.seen();
-        seen.lines.push(line.trim_end_matches(" HTTP/1.1").to_owned());
-        seen.lines.len() == self.at
+        seen.lines.push(line.to_owned());
+        let is_change = !line.starts_with("GET ") && !line.starts_with("HEAD ");
+        seen.changes += usize::from(is_change);
+        let change = if is_change { seen.changes } else { 0 };
+        let request = Request { number: seen.lines.len(), change, line };
+        let is_it = !seen.was_picked && (self.picks)(&request);
+        seen.was_picked |= is_it;
+        is_it
     }
 
-    fn strike(&self) {
-        let pid = self.seen().pid;
+    fn strike(&self, line: &str) {
+        let pid = {
+            let mut seen = self.seen();
+            // Before the deed: whoever waits for the process's end reads this right after it.
+            seen.has_struck = true;
+            seen.pid
+        };
         // Without the lock: it may take as long as an engine takes to start.
-        if let Some(pid) = pid {
-            (self.strike)(pid);
-        }
-        self.seen().has_struck = true;
-    }
-}
-
-/// The head of a request with its empty line; none at the end of the connection.
-fn head(from: &mut impl BufRead) -> io::Result<Option<String>> {
-    let mut head = String::new();
-    loop {
-        if from.read_line(&mut head)? == 0 {
-            return Ok(None);
-        }
-        if head.ends_with("\r\n\r\n") {
-            return Ok(Some(head));
-        }
-    }
-}
-
-fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let fields = head.lines().filter_map(|it| it.split_once(':'));
-    fields.filter(|it| it.0.eq_ignore_ascii_case(name)).map(|it| it.1.trim()).next()
-}
-
-fn body(head: &str, from: &mut impl BufRead, to: &mut Wire) -> io::Result<()> {
-    if field(head, "transfer-encoding").is_none() {
-        let length = field(head, "content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
-        return io::copy(&mut from.take(length), to).map(drop);
-    }
-    loop {
-        let mut size = String::new();
-        from.read_line(&mut size)?;
-        to.write_all(size.as_bytes())?;
-        let bytes = u64::from_str_radix(size.trim(), 16).unwrap_or(0);
-        io::copy(&mut from.take(bytes + 2), to)?;
-        if bytes == 0 {
-            return Ok(());
+        match (&self.act, pid) {
+            (Act::Signal(signal), Some(pid)) => {
+                kill_process(pid, *signal).ok();
+            }
+            (Act::Do(act), _) => act(line),
+            (Act::End(act), Some(pid)) => act(pid),
+            (Act::Signal(_) | Act::End(_), None) => {}
         }
     }
 }

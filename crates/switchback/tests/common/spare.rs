@@ -12,6 +12,9 @@ use switchback_testkit::lab::{Lab, SpareEngine};
 /// An engine with many containers was seen to need ten seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where this engine keeps what Switchback records.
+const RECORDS: &str = "/var/lib/docker/volumes/switchback/_data";
+
 /// The spare engine, until this is dropped. Others who want it wait.
 #[derive(Debug)]
 pub(crate) struct Spare {
@@ -28,6 +31,14 @@ impl Deref for Spare {
 
     fn deref(&self) -> &Machine {
         &self.machine
+    }
+}
+
+/// Whatever a test has done to it, whoever is next finds it going.
+impl Drop for Spare {
+    fn drop(&mut self) {
+        // A test that has failed because its engine is away says so itself.
+        self.machine.try_signal_engine("CONT").ok();
     }
 }
 
@@ -63,13 +74,67 @@ impl Machine {
     /// Ends the engine in the middle of what it does. It is started again at once, as by a service
     /// manager; containers live until then.
     pub(crate) fn kill_engine(&self) {
-        let words = "kill -9 $(cat /run/docker.pid)";
-        self.lab(&["exec", &self.0.container, "/bin/sh", "-c", words]);
+        self.signal_engine("KILL");
+    }
+
+    /// Stops the engine's process where it is; containers go on.
+    pub(crate) fn freeze_engine(&self) {
+        self.signal_engine("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw_engine(&self) {
+        self.signal_engine("CONT");
+    }
+
+    fn signal_engine(&self, signal: &str) {
+        self.try_signal_engine(signal).unwrap_or_else(|it| panic!("SIG{signal}: {it}"));
     }
 
     /// Ends everything on the engine's machine at once, and starts the machine again.
     pub(crate) fn restart_machine(&self) {
         self.lab(&["restart", "--time", "0", &self.0.container]);
+    }
+
+    /// Runs a command on its machine.
+    #[track_caller]
+    pub(crate) fn shell(&self, words: &str) -> String {
+        let arguments = ["exec", &self.0.container, "/bin/sh", "-c", words];
+        docker(&self.0.lab, &arguments).unwrap_or_else(|it| panic!("{words}: {it}"))
+    }
+
+    /// Gives the records and snapshots a small file system of their own, empty, until this is dropped.
+    #[track_caller]
+    pub(crate) fn on_small_records(&self, size_mib: u32) -> SmallRecords {
+        self.docker(&["volume", "create", "switchback"]);
+        self.remove_anchor();
+        self.shell(&format!("mount -t tmpfs -o size={size_mib}m switchback-test {RECORDS}"));
+        SmallRecords(self.clone())
+    }
+
+    /// Whether the small file system takes writes.
+    #[track_caller]
+    pub(crate) fn records_take_writes(&self, takes: bool) {
+        let how = if takes { "rw" } else { "ro" };
+        self.shell(&format!("mount -o remount,{how} {RECORDS}"));
+    }
+
+    /// Leaves so much room on the small file system.
+    #[track_caller]
+    pub(crate) fn fill_records(&self, but_mib: u32) {
+        let fill = format!("dd if=/dev/zero of={RECORDS}/filler bs=64k 2>/dev/null");
+        self.shell(&format!("{fill}; truncate -s -{but_mib}M {RECORDS}/filler"));
+    }
+
+    /// Gives the room back.
+    #[track_caller]
+    pub(crate) fn clear_records(&self) {
+        self.shell(&format!("rm {RECORDS}/filler"));
+    }
+
+    /// It holds the file system that it was started on; the next command makes it again.
+    fn remove_anchor(&self) {
+        docker(self.url(), &["rm", "--force", "switchback-anchor"]).ok();
     }
 
     /// Waits for an engine that was killed.
@@ -92,6 +157,25 @@ impl Machine {
     /// A command to the engine on which this one is a container.
     fn lab(&self, arguments: &[&str]) {
         docker(&self.0.lab, arguments).unwrap_or_else(|it| panic!("{arguments:?}: {it}"));
+    }
+
+    fn try_signal_engine(&self, signal: &str) -> Result<String, String> {
+        let words = format!("kill -{signal} $(cat /run/docker.pid)");
+        docker(&self.0.lab, &["exec", &self.0.container, "/bin/sh", "-c", &words])
+    }
+}
+
+/// The small file system of the records.
+#[derive(Debug)]
+pub(crate) struct SmallRecords(Machine);
+
+impl Drop for SmallRecords {
+    fn drop(&mut self) {
+        self.0.remove_anchor();
+        // Without a panic: the test may be failing already.
+        let words = format!("umount --lazy {RECORDS}");
+        let arguments = ["exec", &self.0.0.container, "/bin/sh", "-c", &words];
+        docker(&self.0.0.lab, &arguments).ok();
     }
 }
 

@@ -1,5 +1,7 @@
 //! The store, read beside the program and never written.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OpenFlags};
 
 use serde_json::Value;
@@ -44,23 +46,32 @@ impl World {
     /// How far the last operation has come, by its journal: the part of the plan that its last step
     /// belongs to, or what follows it. `planning` where nothing was written.
     pub(crate) fn phase(&self) -> &'static str {
-        let Some(connection) = self.open("state") else { return "planning" };
-        let sql = "SELECT record FROM journal WHERE operation = (SELECT id FROM operations \
-                   WHERE finished_at IS NULL ORDER BY started_at DESC LIMIT 1) ORDER BY sequence";
-        let mut statement = connection.prepare(sql).expect("the journal can be read");
-        let records = statement.query_map([], |row| row.get::<_, String>(0));
-        let records = records.expect("the journal can be read");
-        let parse = |it: rusqlite::Result<String>| serde_json::from_str(&it.unwrap()).unwrap();
-        phase_of(&records.map(parse).collect::<Vec<Value>>())
+        phase_in(&self.state("state"))
     }
 
     fn open(&self, store: &str) -> Option<Connection> {
-        let path = self.state(store).join("switchback.db");
-        path.exists().then(|| {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-            Connection::open_with_flags(path, flags).expect("the store can be read")
-        })
+        open(&self.state(store))
     }
+}
+
+/// As [`World::phase`], of the store in a folder: for those who have no world.
+pub(crate) fn phase_in(state: &Path) -> &'static str {
+    let Some(connection) = open(state) else { return "planning" };
+    let sql = "SELECT record FROM journal WHERE operation = (SELECT id FROM operations \
+               WHERE finished_at IS NULL ORDER BY started_at DESC LIMIT 1) ORDER BY sequence";
+    let mut statement = connection.prepare(sql).expect("the journal can be read");
+    let records = statement.query_map([], |row| row.get::<_, String>(0));
+    let records = records.expect("the journal can be read");
+    let parse = |it: rusqlite::Result<String>| serde_json::from_str(&it.unwrap()).unwrap();
+    phase_of(&records.map(parse).collect::<Vec<Value>>())
+}
+
+fn open(state: &Path) -> Option<Connection> {
+    let path = state.join("switchback.db");
+    path.exists().then(|| {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        Connection::open_with_flags(path, flags).expect("the store can be read")
+    })
 }
 
 fn phase_of(records: &[Value]) -> &'static str {

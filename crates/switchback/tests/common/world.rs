@@ -134,6 +134,13 @@ impl World {
         of_lab(self.runtime.block_on(self.lab.publish_config(&self.name, tag, config)))
     }
 
+    /// Puts a version of the ledger for another architecture under a tag.
+    pub(crate) fn publish_for(&self, architecture: &str, tag: &str, version: &str) -> String {
+        let config = ledger_config(&[("LEDGER_VERSION", version), ("LEDGER_BUILD", &self.name)]);
+        let made = self.lab.publish_for(architecture, &self.name, tag, &config);
+        of_lab(self.runtime.block_on(made))
+    }
+
     /// Puts an image of these layers under a tag.
     pub(crate) fn publish_layers(&self, tag: &str, config: &Value, layers: &[&str]) -> String {
         of_lab(self.runtime.block_on(self.lab.publish_layers(&self.name, tag, config, layers)))
@@ -155,6 +162,17 @@ impl World {
     /// Leaves the image out of the configuration, as people do who adopt what runs.
     pub(crate) fn follows_what_it_was_made_from(&self) {
         self.setting(WITHOUT_IMAGE);
+    }
+
+    /// Takes back what was added to the deployment's configuration.
+    pub(crate) fn without_settings(&self) {
+        self.settings.borrow_mut().clear();
+    }
+
+    /// Whether the engine is Podman's service, which lacks some of what Docker has.
+    pub(crate) fn is_podman(&self) -> bool {
+        let names = "{{range .Server.Components}}{{.Name}} {{end}}";
+        self.docker(&["version", "--format", names]).contains("Podman")
     }
 
     /// Replaces the probe; none: the deployment has no probe.

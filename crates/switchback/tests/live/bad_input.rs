@@ -66,7 +66,7 @@ fn a_registry_that_wants_a_login_says_whose_it_has_tried() {
 
     let (message, hint) = refused(&world, || run(&update), 1, "registry_denied");
     assert!(message.contains("without a login, and "), "{message}");
-    assert_eq!(hint, format!("log in: docker login {registry}"));
+    assert_eq!(hint, format!("docker login {registry}"));
     docker_config(&world.lab, &folder, "not-this-one");
     let (message, hint) = refused(&world, || run(&update), 1, "registry_denied");
     assert!(message.contains("(HTTP 401) to the login of lab"), "{message}");
@@ -126,7 +126,7 @@ const FILES: &[(&[u8], &str, &str)] = &[
         "config set",
     ),
     (b"[deployment.web]\nkind = \"container\"\nimage = \"${NO_SUCH}\"\n", "NO_SUCH", "config set"),
-    (b"\xff\xfe\x00binary", "UTF-8", "see what it is: file "),
+    (b"\xff\xfe\x00binary", "UTF-8", "file "),
 ];
 
 #[test]

@@ -104,14 +104,13 @@ fn a_damaged_store_is_left_alone_and_rebuilt_by_the_printed_command() {
         printed = refuses(&world, &folder, "store_unusable", |it| world.run(it));
     }
     let (_, command) = printed.split_once("mv ").expect("it says how to set it aside");
-    let command = format!("mv {command}")
-        .replace("switchback adopt", &format!("{} adopt", env!("CARGO_BIN_EXE_switchback")))
-        .replace("NAME", "web -y");
+    let command = format!("mv {command}");
     let words = world.command("state", world.lab.engine_url(), &[]);
     let environment = words.get_envs().filter_map(|(name, value)| Some((name, value?)));
     let mut shell = Command::new("sh");
     shell.args(["-c", &command]).env_clear().envs(environment);
-    let _rebuilt = Running::spawn(shell).wait().exits(0);
+    let _aside = Running::spawn(shell).wait().exits(0);
+    world.run(&["adopt", "--take-over", "web", "-y"]).exits(0);
     world.run(&["rollback", "web", "-y"]).exits(0).says("1.0.0");
     assert_eq!(world.serving(), "1.0.0");
 }

@@ -17,7 +17,9 @@ fn check_says_what_is_newer_and_pulls_nothing() {
     world.publish("1.0.0", &[]);
     world.start_service();
     let images = || {
-        world.docker(&["images", "--all", "--digests", "--no-trunc", &world.repository_reference()])
+        let format = "{{.Repository}}:{{.Tag}}@{{.Digest}} {{.ID}}";
+        let all = ["images", "--all", "--digests", "--no-trunc", "--format", format];
+        world.docker(&[&all[..], &[&world.repository_reference()]].concat())
     };
     let before = images();
 

@@ -36,6 +36,28 @@ fn a_release_that_spoils_the_data_goes_back_with_the_data_and_is_remembered() {
     assert_eq!(world.id(), old);
 }
 
+/// Without a snapshot nobody can give the old version its column back: that is said, not hidden.
+#[test]
+fn a_way_back_that_ends_on_spoilt_data_is_stuck_and_says_why() {
+    let world = World::new("keepsdata");
+    world.gate("interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"1s\"\nhealthy_deadline = \"6s\"");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.write_rows(7);
+    let old = world.id();
+    world.publish("3.0.0", &[]);
+
+    let stuck = world.run_json(&["update", "web", "-y"]).exits(5).has("/outcome", "stuck");
+    let stuck = stuck.has("/error/code", "undo_failed");
+    let said = stuck.json()["warnings"].to_string();
+    assert!(said.contains("data.policy") && said.contains("your own backup"), "{said}");
+    assert_eq!(world.id(), old, "the old container itself is in place");
+    world.run(&["update", "web", "-y"]).exits(5).says("recover web");
+
+    world.run(&["recover", "web", "--accept-current", "-y"]).exits(0);
+    world.run(&["status", "web"]).exits(0).says("1.0.0");
+}
+
 #[test]
 fn a_newer_release_than_the_rejected_one_is_taken() {
     let world = World::new("newer");
@@ -51,11 +73,20 @@ fn a_newer_release_than_the_rejected_one_is_taken() {
 /// Every way in which a release can fail its gate ends with the old one serving.
 #[track_caller]
 fn goes_back_from(name: &str, environment: &[(&str, &str)], code: &str) {
+    goes_back_within(("6s", "8s"), name, environment, code);
+}
+
+#[track_caller]
+fn goes_back_within(
+    (window, deadline): (&str, &str),
+    name: &str,
+    environment: &[(&str, &str)],
+    code: &str,
+) {
     let world = World::new(name);
-    // Long enough for what crashes after four seconds to be caught by the window.
-    world.gate(
-        "interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"6s\"\nhealthy_deadline = \"8s\"",
-    );
+    world.gate(&format!(
+        "interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"{window}\"\nhealthy_deadline = \"{deadline}\""
+    ));
     world.publish("1.0.0", &[]);
     world.start_service();
     world.write_rows(3);
@@ -86,8 +117,31 @@ fn a_release_that_says_another_version_goes_back() {
 }
 
 #[test]
-fn a_release_that_crashes_after_four_seconds_goes_back() {
-    goes_back_from("crash", &[("LEDGER_HEALTH", "crash-after-4s")], "gate_failed");
+fn a_release_that_crashes_after_eight_seconds_goes_back() {
+    // The window has to be longer than that.
+    let crash = [("LEDGER_HEALTH", "crash-after-8s")];
+    goes_back_within(("12s", "16s"), "crash", &crash, "gate_failed");
+}
+
+/// An old version that was ill before is held to no more than it did: going back to it is no failure.
+#[test]
+fn an_old_version_that_was_ill_before_is_what_a_failing_release_goes_back_to() {
+    let world = World::new("wasill");
+    world.publish("1.0.0", &[("LEDGER_HEALTH", "500")]);
+    world.start_service();
+    world.write_rows(3);
+    let old = world.id();
+    world.publish("1.1.0", &[("LEDGER_HEALTH", "never")]);
+    let back = world.run_json(&["update", "web", "-y"]).exits(4).has("/outcome", "rolled_back");
+    let back = back.has("/error/code", "gate_failed");
+    assert_eq!(world.id(), old, "{back}");
+    assert_eq!((world.serving(), world.rows()), ("1.0.0".to_owned(), 3), "{back}");
+    assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{back}");
+
+    // An update is how one that is ill gets well.
+    world.publish("1.2.0", &[]);
+    world.run_json(&["update", "web", "-y"]).exits(0).has("/outcome", "committed");
+    assert_eq!((world.status("/health"), world.rows()), (200, 3));
 }
 
 #[test]

@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use crate::common::{
     Output, World,
-    acting::{Act, Moment, Proxy},
     process::Running,
+    proxy::{Act, Moment, Proxy},
+    survival::{Case, Noted},
 };
 
 const ROWS: usize = 4;
@@ -76,7 +77,10 @@ fn removed(at: usize) {
     let old = world.id();
     let (engine, lease) =
         (world.lab.engine_url().to_owned(), format!("switchback-lease-{}", world.name));
+    let noted = Noted::of(&world);
+    let here = noted.clone();
     let remove = move |_: &str| {
+        here.now();
         let mut docker = Command::new("docker");
         // It may not be there yet, or not any more.
         docker.args(["rm", "--force", &lease]).env("DOCKER_HOST", &engine).output().ok();
@@ -89,6 +93,7 @@ fn removed(at: usize) {
     proxy.watch(running.pid());
     let update = running.wait();
     let transcript = format!("removed at change {at}\n{}\n{update}", changes(&proxy));
+    let case = Case::seen_in(noted.phase(), &world, "its lease is removed", "1.0.0", "2.0.0");
     match update.code {
         Some(0) => assert_one_version(&world, true, &old, &transcript),
         // Nothing was written before, by which it could tell that nobody else had acted.
@@ -103,6 +108,9 @@ fn removed(at: usize) {
     world.run(&["recover", "web", "-y"]).exits(0);
     let lines = world.history();
     assert!(lines.iter().all(|it| !it.contains(" open")), "{lines:?}\n{transcript}");
+    if proxy.has_struck() {
+        case.ended(&world.serving(), "1.0.0", "2.0.0", "itself");
+    }
 }
 
 fn changes(proxy: &Proxy) -> String {
@@ -139,9 +147,11 @@ fn stopped(at: usize) {
         running.wait().exits(0);
         return;
     }
+    let name = "it stands still (SIGSTOP) while another takes over, and goes on";
+    let case = Case::seen(&world, name, "1.0.0", "2.0.0");
     let recovered = world.run_by("other", &["recover", "web", "-y", "-o", "json"]).exits(0);
     let transcript = format!("{}\nstopped at change {at}\n{recovered}", changes(&proxy));
-    let found_something = !recovered.json()["results"].as_array().is_none_or(Vec::is_empty);
+    let found_something = recovered.json()["outcome"] != "up_to_date";
     let serving = world.serving();
     running.signal(Signal::CONT);
     let update = running.wait();
@@ -162,6 +172,7 @@ fn stopped(at: usize) {
     let learned = world.run_json(&["recover", "web", "-y"]);
     assert_eq!(learned.code, Some(0), "{transcript}\n{learned}");
     assert_one_version(&world, is_new, &old, &transcript);
+    case.ended(&world.serving(), "1.0.0", "2.0.0", "another store");
 }
 
 /// Each waits for a lease to expire, so many of them wait together.

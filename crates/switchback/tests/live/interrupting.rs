@@ -84,6 +84,47 @@ fn an_interrupt_during_the_gate_brings_the_old_one_back() {
 }
 
 #[test]
+fn a_second_interrupt_leaves_at_once_and_says_so_in_the_form_that_was_asked_for() {
+    let world = serving("inttwice");
+    world.gate("interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"10s\"\nhealthy_deadline = \"15s\"");
+    let running = world.start(&["update", "web", "-y", "-o", "json"]);
+    world.until("the new version serves", || world.serving() == "2.0.0");
+    running.signal(Signal::INT);
+    // The way back has to prove itself for as long as the update would have had to.
+    world.until("the old one serves again", || world.serving() == "1.0.0");
+    running.signal(Signal::INT);
+    let left = running.wait().exits(130);
+    left.has("/error/code", "interrupted").has("/error/hint", "switchback recover");
+    world.run_json(&["recover", "web", "-y"]).exits(0).has("/outcome", "interrupted");
+    let learned = world.run_json(&["recover", "web", "-y"]).exits(0);
+    learned.has("/outcome", "up_to_date").has("/action", "recover");
+}
+
+#[test]
+fn an_update_keeps_its_line_in_the_history_beside_that_of_its_recovery() {
+    let world = serving("intlines");
+    signalled(&world, Signal::KILL, |line: &str| line.contains("/stop?t="));
+    let recovered = world.run_json(&["recover", "web", "-y"]).exits(0);
+    let result = recovered.json();
+    let document = world.run_json(&["history", "web"]).exits(0).json();
+    let (recovery, update) = (&document["operations"][0], &document["operations"][1]);
+
+    assert_eq!(world.history(), ["update interrupted 130", "recover interrupted 0"]);
+    assert_eq!(recovery["operation"], result["recovery"], "{document:#}");
+    assert_eq!(recovery["related"], update["operation"], "{document:#}");
+    assert_eq!(recovery["trigger"], "recovery", "{document:#}");
+    assert!(recovery["command_line"].as_str().unwrap().contains("recover web"), "{document:#}");
+
+    assert_eq!(update["operation"], result["operation"], "{document:#}");
+    assert_eq!(update["action"], "update", "{document:#}");
+    assert_eq!(update["trigger"], "manual", "{document:#}");
+    assert!(update["command_line"].as_str().unwrap().contains("update web"), "{document:#}");
+    assert_eq!(update["recovered"]["operation"], recovery["operation"], "{document:#}");
+    assert_eq!(update["recovered"]["at"], recovery["finished_at"], "{document:#}");
+    assert!(world.run(&["history", "web"]).stdout.contains(", recovered by "));
+}
+
+#[test]
 fn a_closed_terminal_stops_nothing() {
     let world = serving("hangup");
     signalled(&world, Signal::HUP, creates).exits(0).has("/outcome", "committed");

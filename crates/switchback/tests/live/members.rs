@@ -14,8 +14,10 @@ fn running(name: &str, more: &[&str]) -> World {
 fn beside(world: &World, suffix: &str, more: &[&str], command: &str) -> String {
     let name = world.also_runs(suffix);
     let image = world.image("latest");
-    let end = ["--init", "--entrypoint", "/bin/sh", &image, "-c", command];
-    world.docker(&[&["run", "--detach", "--name", &name][..], more, &end].concat());
+    // Who shares processes has a first process already, which Podman holds to.
+    let init = if more.contains(&"--pid") { &[][..] } else { &["--init"][..] };
+    let end = ["--entrypoint", "/bin/sh", &image, "-c", command];
+    world.docker(&[&["run", "--detach", "--name", &name][..], more, init, &end].concat());
     name
 }
 

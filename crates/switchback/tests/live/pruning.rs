@@ -6,6 +6,7 @@ use crate::common::{
     World,
     gathering::{Gathered, gathered, in_chunks, requests_of},
     spare::Spare,
+    survival::Case,
 };
 
 const ROWS: usize = 5;
@@ -29,6 +30,8 @@ fn serving(spare: &Spare) -> World {
 /// One of the two versions serves, with every row, and the history says which.
 fn assert_nothing_lost(world: &World, pruned: &Gathered) -> Result<(), String> {
     let mut said = format!("{:?}\n{}", pruned.at, pruned.output);
+    let case =
+        Case::seen_in(pruned.phase, world, "prune of all that does not run", "1.0.0", "2.0.0");
     if pruned.output.code != Some(0) {
         let recovered = world.run(&["recover", "web", "-y"]);
         said = format!("{said}\n{recovered}");
@@ -48,6 +51,9 @@ fn assert_nothing_lost(world: &World, pruned: &Gathered) -> Result<(), String> {
         || history.iter().any(|it| it.contains(" open"))
     {
         return Err(format!("{said}\n{serving} serves {rows} rows; history: {history:?}"));
+    }
+    if pruned.at.is_some() {
+        case.ended(&serving, "1.0.0", "2.0.0", "itself, or the same store");
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::common::{
     World,
     gathering::{Gathered, gathered, in_chunks, requests_of},
     spare::{Machine, Spare},
+    survival::Case,
 };
 
 const ROWS: usize = 5;
@@ -36,8 +37,14 @@ fn running(world: &World) -> Vec<String> {
 }
 
 /// What has to hold after the next command.
-fn assert_mended(world: &World, old: &str, struck: &Gathered) -> Result<(), String> {
+fn assert_mended(
+    world: &World,
+    old: &str,
+    struck: &Gathered,
+    name: &'static str,
+) -> Result<(), String> {
     let mut said = format!("{:?}\n{}", struck.at, struck.output);
+    let case = Case::seen_in(struck.phase, world, name, "1.0.0", "2.0.0");
     let before = running(world);
     // After a success too: its lease may be left, if the engine went away at the very end.
     let recovered = world.run(&["recover", "web", "-y"]);
@@ -70,6 +77,9 @@ fn assert_mended(world: &World, old: &str, struck: &Gathered) -> Result<(), Stri
     ];
     let broken: Vec<&str> = checks.iter().filter(|it| !it.1).map(|it| it.0).collect();
     if broken.is_empty() {
+        if struck.at.is_some() {
+            case.ended(&world.serving(), "1.0.0", "2.0.0", "the same store");
+        }
         return Ok(());
     }
     let left = world.temporary_containers();
@@ -79,7 +89,7 @@ fn assert_mended(world: &World, old: &str, struck: &Gathered) -> Result<(), Stri
 }
 
 /// Lets something happen to the engine at every request, `step` apart.
-fn sweep(first: usize, kills: bool, event: fn(&Machine)) {
+fn sweep(first: usize, kills: bool, (name, event): (&'static str, fn(&Machine))) {
     let spare = Spare::take();
     let total = requests_of(&serving(&spare), &UPDATE);
     let mut failures = Vec::new();
@@ -91,7 +101,7 @@ fn sweep(first: usize, kills: bool, event: fn(&Machine)) {
         let ended = gathered(&there, &UPDATE, kills, move || event(&machine));
         spare.wait_until_it_answers();
         for ((world, old), ended) in worlds.iter().zip(&old).zip(&ended) {
-            failures.extend(assert_mended(world, old, ended).err());
+            failures.extend(assert_mended(world, old, ended, name).err());
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n=====\n\n"));
@@ -99,15 +109,15 @@ fn sweep(first: usize, kills: bool, event: fn(&Machine)) {
 
 #[test]
 fn an_update_whose_engine_is_killed_ends_well_or_is_brought_to_an_end() {
-    sweep(3, false, Machine::kill_engine);
+    sweep(3, false, ("the engine is killed", Machine::kill_engine));
 }
 
 #[test]
 fn an_update_that_is_killed_with_its_engine_is_brought_to_an_end() {
-    sweep(7, true, Machine::kill_engine);
+    sweep(7, true, ("SIGKILL, and the engine is killed", Machine::kill_engine));
 }
 
 #[test]
 fn an_update_whose_machine_restarts_is_brought_to_an_end() {
-    sweep(11, true, Machine::restart_machine);
+    sweep(11, true, ("the machine restarts", Machine::restart_machine));
 }

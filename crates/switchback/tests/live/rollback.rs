@@ -119,6 +119,8 @@ fn remove_old_image(world: &World) -> String {
     let digests =
         world.docker(&["image", "inspect", "--format", "{{join .RepoDigests \"\\n\"}}", &old]);
     let digest = digests.lines().find(|it| it.starts_with(&world.repository_reference()));
+    // Podman names a digest only with the names that the image has at the moment.
+    let digest = digest.or_else(|| digests.lines().next());
     let digest = digest.and_then(|it| it.split('@').nth(1)).unwrap_or_default().to_owned();
     world.docker(&["rmi", "--force", &old]);
     digest

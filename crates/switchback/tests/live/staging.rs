@@ -6,7 +6,7 @@ use switchback_testkit::lab::{free_port, ledger_config};
 use crate::common::World;
 
 /// A service at 1.0.0 with rows.
-fn serving(name: &str) -> World {
+pub(super) fn serving(name: &str) -> World {
     let world = World::new(name);
     world.publish("1.0.0", &[]);
     world.start_service();
@@ -16,7 +16,7 @@ fn serving(name: &str) -> World {
 
 /// Updates, and sees that nobody noticed anything.
 #[track_caller]
-fn costs_nothing(world: &World, arguments: &[&str], code: i32, error: &str) {
+pub(super) fn costs_nothing(world: &World, arguments: &[&str], code: i32, error: &str) {
     let before = world.service();
     let prober = world.prober();
     let update = world.run_json(arguments);
@@ -120,4 +120,22 @@ fn a_container_that_the_engine_removes_when_it_stops_is_refused() {
     world.publish("2.0.0", &[]);
     world.run_json(&["update", "web", "-y"]).exits(3).says("--rm");
     assert_eq!(world.serving(), "1.0.0");
+}
+
+#[test]
+fn a_plan_that_would_be_refused_shows_its_checks_with_the_failed_ones_first() {
+    let world = World::new("refusedplan");
+    world.publish("1.0.0", &[]);
+    world.start_service_with(&["--label", "com.docker.compose.project=shop"]);
+    world.publish("2.0.0", &[]);
+    let plan = world.run_json(&["plan", "web"]).exits(3).json();
+    let checks = plan["checks"].as_array().expect("checks");
+    let results: Vec<&str> = checks.iter().filter_map(|it| it["result"].as_str()).collect();
+    let failed = results.iter().take_while(|it| **it == "failed").count();
+    assert!(failed > 0 && results.len() > failed, "{plan:#}");
+    assert!(!results[failed..].contains(&"failed"), "{plan:#}");
+    assert_eq!(plan["error"]["message"], checks[0]["message"], "{plan:#}");
+    assert_eq!(plan["target_label"], "2.0.0", "{plan:#}");
+    assert!(plan.get("fingerprint").is_none(), "nothing to ask for: {plan:#}");
+    world.run(&["plan", "web"]).exits(3).says("This would be refused.").says("Next: ");
 }

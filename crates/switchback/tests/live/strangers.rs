@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::common::{
     Output, World,
-    acting::{Act, Moment, Proxy, Request},
     process::Running,
+    proxy::{Act, Moment, Proxy, Request},
 };
 
 /// A service at 1.0.0 for which 2.0.0 is there.

@@ -229,7 +229,10 @@ fn a_configuration_is_written_from_what_runs_and_only_added_to() {
     let config = file.to_str().unwrap();
 
     let written = world.run(&["-c", config, "init"]).exits(0).says("Wrote").says(&world.name);
-    assert!(written.stdout.contains("Next: switchback check"), "{written}");
+    assert!(
+        written.stdout.contains(&format!("Next: switchback --config {config} check")),
+        "{written}"
+    );
     let text = fs_err::read_to_string(&file).unwrap();
     let block = format!(
         "[deployment.{}]\nkind = \"container\"\nimage = \"{}\"\n",

@@ -4,8 +4,9 @@ use rustix::process::Signal;
 
 use crate::common::{
     World,
-    acting::{Act, Moment, Proxy},
     process::Running,
+    proxy::{Act, Moment, Proxy},
+    survival::Case,
 };
 
 const ROWS: usize = 4;
@@ -28,6 +29,7 @@ fn another_store_recovers(at: usize) {
     let killed = running.wait();
     assert_eq!(killed.code, None, "it is killed:\n{killed}");
     let last = proxy.requests().last().cloned().unwrap_or_default();
+    let case = Case::seen(&world, "SIGKILL", "1.0.0", "2.0.0");
 
     let recovered = world.run_by("other", &["recover", "web", "-y", "-o", "json"]).exits(0);
     let transcript = format!("killed at {at} ({last})\n{killed}\n{recovered}");
@@ -46,6 +48,7 @@ fn another_store_recovers(at: usize) {
     let committed = world.history() == ["update committed 0"];
     assert_eq!(committed, is_new, "{:?}\n{transcript}", world.history());
     assert_eq!(world.serving(), serving, "nothing is done twice:\n{transcript}");
+    case.ended(&serving, "1.0.0", "2.0.0", "another store");
 }
 
 /// Each waits half a minute for the lease to expire, so all of them wait together.
@@ -97,5 +100,7 @@ fn an_update_first_undoes_what_another_store_has_left() {
     assert_eq!(world.rows(), ROWS as u64, "{updated}");
     assert_eq!(world.temporary_containers().len(), 1, "the predecessor:\n{updated}");
     let lines = world.history_of("other");
-    assert_eq!(lines.len(), 2, "the way back and the update: {lines:?}");
+    let lines: Vec<String> = lines.iter().map(crate::common::store::Line::text).collect();
+    let expected = ["update interrupted 130", "recover interrupted 0", "update committed 0"];
+    assert_eq!(lines, expected, "what was left, its way back, and the update");
 }

@@ -82,3 +82,10 @@ fn when_nobody_reads_any_more_it_ends() {
     world.until("it has ended", || child.try_wait().expect("a status").is_some());
     assert_eq!(child.wait().expect("a status").code(), Some(0));
 }
+
+#[test]
+fn what_is_watched_is_no_document() {
+    let world = World::new("watchjson");
+    let refused = world.run_json(&["status", "web", "--watch"]).exits(2);
+    refused.has("/error/code", "usage").has("/error/hint", "switchback status web -w -o ndjson");
+}

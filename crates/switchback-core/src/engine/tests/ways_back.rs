@@ -2,9 +2,12 @@
 
 use super::{
     crash::cuts,
-    lab::{Fault, Health, LIMIT, Lab, broken, late},
+    lab::{Fault, Health, Lab, broken},
 };
-use crate::{Before, Cause, Outcome, Record, gate::Baseline, gate::ProbeSeen};
+use crate::{
+    Before, Cause, Outcome, Record, StepId, TargetError, engine::UNDO_LIMIT_MIN, gate::Baseline,
+    gate::ProbeSeen,
+};
 
 #[tokio::test]
 async fn a_stuck_rollback_can_be_retried() {
@@ -26,9 +29,12 @@ async fn an_undo_is_tried_three_times() {
     assert_eq!(lab.update().await, Ok(Outcome::RolledBack { cause: broken(3, "start") }));
     let lab = Lab::with(("start", Fault::Fails));
     lab.fault("start", Fault::UndoHangs, 3);
-    let stuck = Outcome::Stuck { cause: broken(3, "start"), undo_error: late(3) };
+    // Longer than the step itself may take: taking back a stop is a start.
+    let error = TargetError::TimedOut { after: UNDO_LIMIT_MIN };
+    let undo_error = Cause::Step { step: StepId(3), error };
+    let stuck = Outcome::Stuck { cause: broken(3, "start"), undo_error };
     assert_eq!(lab.update().await, Ok(stuck));
-    assert!(lab.world.lock().unwrap().now < 4 * LIMIT, "each try has its limit");
+    assert!(lab.world.lock().unwrap().now < 4 * UNDO_LIMIT_MIN, "each try has its limit");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use switchback_core::{Before, TargetError, release::Release};
 use super::ContainerDriver;
 use crate::{
     container::{
-        change::{CommitDraft, Subject},
+        change::{CommitDraft, PreviousDraft, Subject},
         document::{KeptRelease, TargetState},
         members::Member,
         plan::digest_of,
@@ -56,11 +56,11 @@ impl ContainerDriver {
             Some(state) => state,
             None => TargetState::new(&self.setup.deployment, self.setup.owner.clone(), ""),
         };
-        let running = self.expect(&commit.incoming, &commit.name).await?;
+        let found = self.expect(&commit.incoming, &commit.name).await?;
+        let release = self.as_committed(&commit.release, &commit.operation);
         let specification = self.specification_of(&commit.incoming, &before, commit.release.number);
         let keep = commit.keep.clone();
-        let mut running =
-            self.kept(running, &commit.release, &commit.name, keep, specification).await?;
+        let mut running = self.kept(found, &release, &commit.name, keep, specification).await?;
         // What was parked with a release that is gone back to has its own data still.
         if let (Subject::Existing(_), Some(known)) =
             (&commit.incoming, before.release(commit.release.number))
@@ -69,16 +69,19 @@ impl ContainerDriver {
         }
         let previous = match &commit.previous {
             None => None,
-            Some(it) => match self.look(&it.container).await? {
-                Some(found) => {
-                    let known =
-                        before.release(it.release.number).map(|it| it.specification.clone());
-                    let keep = it.keep.clone();
-                    let kept = self.kept(found, &it.release, &it.parked, keep, known).await?;
-                    Some(KeptRelease { dependents: it.dependents.clone(), ..kept })
+            Some(it) => {
+                let it = &self.as_left(it, &commit.operation).await?;
+                match self.look(&it.container).await? {
+                    Some(found) => {
+                        let known =
+                            before.release(it.release.number).map(|it| it.specification.clone());
+                        let keep = it.keep.clone();
+                        let kept = self.kept(found, &it.release, &it.parked, keep, known).await?;
+                        Some(KeptRelease { dependents: it.dependents.clone(), ..kept })
+                    }
+                    None => self.kept_without_container(it).await?,
                 }
-                None => self.kept_without_container(it).await?,
-            },
+            }
         };
         self.write(BEFORE_FILE, &before).await?;
         let owner = self.setup.owner.clone();
@@ -87,7 +90,31 @@ impl ContainerDriver {
         if let Some(decisions) = &commit.decisions {
             after.decisions.clone_from(decisions);
         }
+        after.drop_snapshots(&commit.dropped_snapshots);
         self.write(STATE_FILE, &TargetState { deployment, owner, ..after }).await
+    }
+
+    /// A release that is made by this commit is as old as the commit, not as its plan.
+    fn as_committed(&self, release: &Release, operation: &str) -> Release {
+        let is_new = release.operation.as_deref() == Some(operation);
+        Release { at: if is_new { (self.setup.now)() } else { release.at }, ..release.clone() }
+    }
+
+    /// What is left, with the time at which its snapshot was taken, which the snapshot itself tells.
+    async fn as_left(
+        &self,
+        draft: &PreviousDraft,
+        operation: &str,
+    ) -> Result<PreviousDraft, TargetError> {
+        let mut draft = draft.clone();
+        if let Some(snapshot) =
+            draft.release.snapshot.as_mut().filter(|it| it.operation == operation)
+        {
+            let taken = keeper::snapshot_time(self.engine(), &self.setup.target, operation).await;
+            let taken = taken.map_err(|it| it.into_target("internal", "look at the snapshot"))?;
+            snapshot.at = taken.unwrap_or(snapshot.at);
+        }
+        Ok(draft)
     }
 
     /// What the container was made from: what we made it with, or what was recorded.

@@ -174,7 +174,7 @@ impl ContainerDriver {
                 None => return Ok(()),
             },
         };
-        self.remove(&id, name).await
+        self.remove_made(&id, name).await
     }
 
     pub(super) async fn remove_before(&self, id: &str) -> Result<Before, TargetError> {

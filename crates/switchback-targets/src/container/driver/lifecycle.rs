@@ -38,6 +38,16 @@ fn is_up(inspect: &Value) -> bool {
     is(inspect, "Running") || is(inspect, "Restarting") || is(inspect, "Paused")
 }
 
+/// Whether its process has ever been there. What the engine does not tell counts as yes.
+pub(super) fn has_ever_run(inspect: &Value) -> bool {
+    is_up(inspect)
+        || !inspect["State"]["StartedAt"].as_str().is_some_and(|it| it.starts_with("0001"))
+}
+
+fn is_unanswered(error: &TargetError) -> bool {
+    error.code() == "engine_unreachable"
+}
+
 impl ContainerDriver {
     pub(super) async fn stop_before(&self, id: &str, name: &str) -> Result<Before, TargetError> {
         let found = self.expect(&Subject::Existing(id.to_owned()), name).await?;
@@ -176,6 +186,23 @@ impl ContainerDriver {
         })
     }
 
+    /// An engine that is at work on a start answers no question about that container until it is
+    /// over, however long a runtime takes. So a question that found no answer is asked again.
+    pub(super) async fn settle_start(
+        &self,
+        subject: &Subject,
+        patience: Millis,
+    ) -> Result<(), TargetError> {
+        let until = (self.setup.now)().saturating_add(patience);
+        loop {
+            match self.find(subject).await {
+                Err(error) if is_unanswered(&error) && (self.setup.now)() < until => {}
+                settled => return settled.map(drop),
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+    }
+
     /// The way back of a start: what we made is removed by force, which also ends a start that is
     /// still pending; what was parked is stopped. What it wrote is kept.
     pub(super) async fn take_down(&self, subject: &Subject, name: &str) -> Result<(), TargetError> {
@@ -185,12 +212,10 @@ impl ContainerDriver {
         if matches!(subject, Subject::Created(_))
             && let Ok(mut has_run) = self.has_run.lock()
         {
-            let has_run_now = is_up(&found)
-                || found["State"]["StartedAt"].as_str().is_some_and(|it| !it.starts_with("0001"));
-            *has_run = Some(has_run.unwrap_or(false) || has_run_now);
+            *has_run = Some(has_run.unwrap_or(false) || has_ever_run(&found));
         }
         match subject {
-            Subject::Created(_) => self.remove(&id, name).await,
+            Subject::Created(_) => self.remove_made(&id, name).await,
             Subject::Existing(_) => {
                 let timeout_s = stop_timeout_s(&found);
                 self.stop(&id, name, timeout_s).await

@@ -7,6 +7,7 @@ mod accounts;
 mod commit;
 mod create;
 mod data;
+mod fresh_volumes;
 mod images;
 mod lifecycle;
 mod names;
@@ -285,6 +286,7 @@ impl Driver for ContainerDriver {
         match change {
             C::CreateContainer { name, .. } => self.settle_create(name, patience).await,
             C::StopContainer { id, name, .. } => self.settle_stop(id, name, patience, force).await,
+            C::StartContainer { subject, .. } => self.settle_start(subject, patience).await,
             C::TakeSnapshot { .. }
             | C::RestoreData { .. }
             | C::HandOverData { .. }
@@ -299,7 +301,6 @@ impl Driver for ContainerDriver {
             | C::BackUpData { .. }
             | C::SetRestartPolicy { .. }
             | C::Rename { .. }
-            | C::StartContainer { .. }
             | C::PauseContainer { .. }
             | C::RecordRelease { .. }
             | C::RemoveContainer { .. }

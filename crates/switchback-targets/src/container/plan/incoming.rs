@@ -13,7 +13,7 @@ use super::super::{
     settings::ContainerSettings,
     specification::{Specification, Surroundings},
 };
-use crate::engine_api::EngineFacts;
+use crate::{engine_api::EngineFacts, registry::Reference};
 
 /// The version that a plan leads to.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl Incoming {
 pub(super) fn of(at: &Observed, to: &Desired) -> Result<Incoming, PlanError> {
     match &to.goal {
         Goal::Update(image) => update(at, to, image),
-        Goal::Rollback { number, .. } => rollback(at, *number),
+        Goal::Rollback { number, .. } => rollback(at, to, *number),
     }
 }
 
@@ -169,11 +169,11 @@ fn is_made_as<'a>(
     made.body == wanted.body && made.joins == wanted.joins
 }
 
-fn rollback(at: &Observed, number: u32) -> Result<Incoming, PlanError> {
+fn rollback(at: &Observed, to: &Desired, number: u32) -> Result<Incoming, PlanError> {
     let refused = |problem: String| PlanError::Refused {
         code: "no_previous_release".to_owned(),
         problem,
-        hint: Some("switchback show".to_owned()),
+        hint: Some(format!("switchback show {}", to.settings.deployment)),
     };
     let state = at.state.as_ref();
     let kept = state.and_then(|it| it.release(number)).cloned().map(Box::new);
@@ -223,17 +223,22 @@ pub fn version_of(member: &Member) -> String {
         .unwrap_or_else(|| member.image_id().to_owned())
 }
 
-/// `repository@digest` of a container's image.
+/// `repository@digest` of a container's image. Of several, the one that it was made by; else one of the
+/// repository that it was made from, however that is written; else any.
 pub fn digest_of(member: &Member) -> Option<String> {
-    let reference = member.image_reference().split('@').next().unwrap_or_default();
-    let repository = match reference.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => repository,
-        _ => reference,
-    };
+    let repository = |it: &str| Some(it.parse::<Reference>().ok()?.familiar_name());
+    let digest = |it: &str| it.split_once('@').map(|it| it.1.to_owned());
+    let written = member.image_reference();
+    let (own, made_by) = (repository(written), digest(written));
     let digests =
         || member.image["RepoDigests"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let own = digests().find(|it| it.split('@').next() == Some(repository));
-    own.or_else(|| digests().next()).map(str::to_owned)
+    let mut ours = digests().filter(|it| own.is_some() && repository(it) == own);
+    let exact = ours.clone().find(|it| made_by.is_some() && digest(it) == made_by);
+    let found = exact.or_else(|| ours.next()).or_else(|| digests().next())?;
+    // Podman knows an image's digest under each of its names, ours too, where no registry has it.
+    let is_kept = found.starts_with("switchback-keep/");
+    let kept = found.split_once('@').filter(|_| is_kept).zip(own);
+    Some(kept.map_or_else(|| found.to_owned(), |((_, digest), own)| format!("{own}@{digest}")))
 }
 
 /// What people call the version of a container: its image's version label.
@@ -245,6 +250,37 @@ pub fn label_of(member: &Member) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_digests_the_own_repositorys_counts() {
+        let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+        let (mirror, own, older) = (digest("a"), digest("b"), digest("c"));
+        let known = json!([
+            format!("mirror.example/web@{mirror}"),
+            format!("web@{own}"),
+            format!("web@{older}"),
+        ]);
+        let version = |written: &str, known: &Value| {
+            let inspect = json!({ "Config": { "Image": written }, "Image": "sha256:1d" });
+            let image = json!({ "RepoDigests": known });
+            version_of(&Member { inspect, image, written: Vec::new(), files: Vec::new() })
+        };
+        for written in
+            ["web", "web:1.4", "docker.io/library/web:1.4", "index.docker.io/library/web"]
+        {
+            assert_eq!(version(written, &known), own, "{written}");
+        }
+        assert_eq!(version(&format!("web:1.4@{older}"), &known), older, "it was made by that one");
+        assert_eq!(version("mirror.example/web:1", &known), mirror);
+        // Podman writes the whole name.
+        let whole =
+            json!(
+                [format!("mirror.example/web@{mirror}"), format!("docker.io/library/web@{own}"),]
+            );
+        assert_eq!(version("web:1.4", &whole), own);
+        assert_eq!(version("elsewhere.example/web", &known), mirror, "better than none");
+        assert_eq!(version("web", &json!([])), "sha256:1d");
+    }
 
     #[test]
     fn volumes_that_nobody_declared_are_no_change() {

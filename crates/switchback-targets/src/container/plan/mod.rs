@@ -74,12 +74,8 @@ impl Planner<'_> {
         let release = self.release();
         let previous = self.previous();
         let commit = self.commit(&release, previous.as_ref());
-        let parts = [
-            self.stage(),
-            self.apply(),
-            self.seal(&commit),
-            retire::steps(self.at, self.to, &commit),
-        ];
+        let parts =
+            [self.stage(), self.apply(), self.seal(&commit), retire::steps(self.at, &commit)];
         let mut id = 0;
         let mut number = |changes: Vec<Change>| -> Vec<Step<Change>> {
             let step = |change: Change| {
@@ -183,7 +179,7 @@ impl Planner<'_> {
             }
         }
         let retain = self.to.settings.retain.releases;
-        CommitDraft {
+        let draft = CommitDraft {
             operation: self.to.operation.clone(),
             dropped: switchback_core::release::surplus(&numbers, release.number, retain),
             release: release.clone(),
@@ -192,6 +188,11 @@ impl Planner<'_> {
             keep: self.keep_of_incoming(),
             previous,
             decisions: Some(self.decisions(release)),
+            dropped_snapshots: Vec::new(),
+        };
+        CommitDraft {
+            dropped_snapshots: retire::surplus_snapshots(self.at, self.to, &draft),
+            ..draft
         }
     }
 

@@ -7,10 +7,11 @@ use crate::container::{
 };
 
 /// The steps after the commit.
-pub(super) fn steps(at: &Observed, to: &Desired, commit: &CommitDraft) -> Vec<Change> {
+pub(super) fn steps(at: &Observed, commit: &CommitDraft) -> Vec<Change> {
     let mut steps = containers(at, commit);
     steps.extend(tags(at, commit));
-    steps.extend(snapshots(at, to, commit));
+    let dropped = commit.dropped_snapshots.iter().cloned();
+    steps.extend(dropped.map(|operation| Change::RemoveSnapshot { operation }));
     steps
 }
 
@@ -61,7 +62,7 @@ fn tags(at: &Observed, commit: &CommitDraft) -> Vec<Change> {
 }
 
 /// Snapshots of dropped releases, and the oldest beyond the number that is kept.
-fn snapshots(at: &Observed, to: &Desired, commit: &CommitDraft) -> Vec<Change> {
+pub(super) fn surplus_snapshots(at: &Observed, to: &Desired, commit: &CommitDraft) -> Vec<String> {
     let mut all: Vec<(u64, String, bool)> = Vec::new();
     let mut add = |release: &switchback_core::release::Release| {
         if let Some(snapshot) = &release.snapshot {
@@ -79,7 +80,7 @@ fn snapshots(at: &Observed, to: &Desired, commit: &CommitDraft) -> Vec<Change> {
     let mut surplus = Vec::new();
     for (_, operation, is_dropped) in all {
         if is_dropped || kept >= keep {
-            surplus.push(Change::RemoveSnapshot { operation });
+            surplus.push(operation);
         } else {
             kept += 1;
         }

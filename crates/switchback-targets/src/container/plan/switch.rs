@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Incoming, Planner};
 use crate::container::{
     change::{Change, CommitDraft, Subject},
+    goal::IncomingImage,
     members::{Doing, Member},
     settings::DataPolicy,
 };
@@ -20,7 +21,7 @@ impl Planner<'_> {
             let image = target.image_id().to_owned();
             steps.push(Change::KeepImage { image, reference, is_current: true });
         }
-        if let Incoming::New { image, .. } = &self.incoming {
+        if let Incoming::New { image, again, .. } = &self.incoming {
             if let (None, Some(reference)) = (&image.id, &image.digest) {
                 let (reference, size_bytes) = (reference.clone(), image.size_bytes);
                 steps.push(Change::PullImage { reference, size_bytes });
@@ -34,7 +35,7 @@ impl Planner<'_> {
             steps.push(Change::CreateContainer {
                 name: self.temporary(&self.at.name),
                 final_name: self.at.name.clone(),
-                image: image.create_reference(),
+                image: self.made_from(image, again.is_some()),
                 specification: self.to.key.hash(&self.incoming.specification().body),
             });
         }
@@ -55,6 +56,15 @@ impl Planner<'_> {
             });
         }
         steps
+    }
+
+    /// Podman knows a digest only beside the names that an image has at the moment, and what is gone
+    /// back to may have only ours.
+    fn made_from(&self, image: &IncomingImage, is_again: bool) -> String {
+        match &image.id {
+            Some(id) if is_again && self.at.engine.is_podman => id.clone(),
+            _ => image.create_reference(),
+        }
     }
 
     /// The switch. The restart policy is taken from the old one only once it has stopped: until

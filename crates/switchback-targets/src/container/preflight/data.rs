@@ -8,7 +8,7 @@ use crate::{
         goal::{Desired, Goal},
         members::{Member, data_of, listed_name},
         observe::Observed,
-        settings::DataPolicy,
+        settings::{DataPolicy, key_of},
     },
     keeper,
 };
@@ -47,8 +47,8 @@ fn snapshot(at: &Observed, to: &Desired) -> Check {
         let message =
             format!("no snapshot can be taken on an engine for {}", at.engine.architecture);
         return Check::failed("data", "preflight_failed", message).hint(format!(
-            "switchback config set deployment.{}.data.policy keep",
-            to.settings.deployment
+            "switchback config set {} keep",
+            key_of(&to.settings.deployment, ".data.policy")
         ));
     }
     let is_up =
@@ -158,7 +158,7 @@ fn covered(target: &Member, to: &Desired) -> Check {
                 target.name()
             );
             Check::failed("volumes", "data_at_risk", message).hint(format!(
-                "docker cp {}:{volume} .   (save it, put it into a volume; or accept the loss: --accept-loss)",
+                "docker cp {}:{volume} .   # save it, put it into a volume; or accept the loss: --accept-loss",
                 target.name()
             ))
         }

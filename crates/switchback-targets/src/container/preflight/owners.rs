@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::Check;
-use crate::container::{members::Member, observe::Observed, settings::ContainerSettings};
+use crate::container::{
+    members::Member,
+    observe::Observed,
+    settings::{ContainerSettings, key_of},
+};
 
 /// A label by which an owner is known, who that is, and the owner's own command for an update.
 const OWNERS: [(&str, &str, &str); 9] = [
@@ -47,9 +51,8 @@ fn owned(member: &Member, settings: &ContainerSettings) -> Option<Check> {
     if let Some(project) = member.label("com.docker.compose.project") {
         let message = format!("container {name} belongs to the compose project {project}");
         let hint = format!(
-            "declare kind compose: switchback config set deployment.{}.kind compose   \
-             (until then: docker compose --project-name {project} pull && docker compose --project-name {project} up -d)",
-            settings.deployment
+            "docker compose --project-name {project} pull && docker compose --project-name {project} up -d   # or declare: switchback config set {} compose",
+            key_of(&settings.deployment, ".kind")
         );
         return Some(Check::failed("owner", "not_permitted", message).hint(hint));
     }

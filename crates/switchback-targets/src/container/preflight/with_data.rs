@@ -23,7 +23,7 @@ pub(super) fn check(at: &Observed, to: &Desired) -> Option<Check> {
         return Some(Check::passed("with_data", "data stays as it is"));
     }
     let without =
-        || format!("switchback rollback {}   (without --with-data)", to.settings.deployment);
+        || format!("switchback rollback {}   # without --with-data", to.settings.deployment);
     let failed = |message: String| {
         Check::failed("with_data", "no_previous_release", message).hint(without())
     };

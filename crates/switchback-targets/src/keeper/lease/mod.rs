@@ -24,6 +24,7 @@ use super::{Keeper, body};
 use crate::{
     container::change::DataMount,
     engine_api::{ArchivedFile, EngineClient, EngineError, Guard},
+    patience::within,
 };
 
 /// How long a lease lasts without renewal, in milliseconds. A holder that is gone blocks others for
@@ -125,8 +126,8 @@ async fn in_time<T>(
     what: &str,
     work: impl Future<Output = Result<T, EngineError>>,
 ) -> Result<T, EngineError> {
-    let done = tokio::time::timeout(limit, work).await;
-    done.map_err(|_| EngineError::TimedOut { what: what.to_owned() })?
+    let done = within(limit, work).await;
+    done.ok_or_else(|| EngineError::TimedOut { what: what.to_owned() })?
 }
 
 /// Asks for the lease. The target's volumes are mounted in its container, where they are held and
@@ -286,8 +287,9 @@ impl TargetLease {
     /// renewal by id tells. An engine that does not answer takes no effect either, so nothing is lost
     /// by asking until it does.
     pub(super) async fn confirm(&self, horizon: Millis) -> Result<(), Fenced> {
-        let asked_at = tokio::time::Instant::now();
-        while asked_at.elapsed() < HOLD_LIMIT {
+        let mut left = HOLD_LIMIT;
+        while !left.is_zero() {
+            let asked_at = tokio::time::Instant::now();
             match self.renew().await {
                 Ok(()) if self.lasts(horizon) => return Ok(()),
                 Ok(()) => {}
@@ -295,6 +297,8 @@ impl TargetLease {
                 Err(error) => tracing::warn!(%error, "the lease was not renewed"),
             }
             tokio::time::sleep(HOLD_PAUSE).await;
+            // Whoever stood still meanwhile has not asked for so long.
+            left = left.saturating_sub(asked_at.elapsed().min(RENEW_LIMIT + HOLD_PAUSE));
         }
         Err(self.fenced().await)
     }

@@ -32,9 +32,10 @@ impl Held {
     }
 
     /// Whether it seems to have expired. Clocks differ, so that nobody acts on this: it says only
-    /// whether watching the lease for its whole term may lead anywhere.
+    /// whether watching the lease for its whole term may lead anywhere. A sign of life from a time to
+    /// come is none: a clock was set back since.
     pub fn seems_expired(&self, now: Millis) -> bool {
-        now.saturating_sub(self.last_sign()) > self.term_ms
+        now.abs_diff(self.last_sign()) > self.term_ms
     }
 }
 

@@ -248,7 +248,7 @@ async fn without_a_login_the_message_says_where_one_was_looked_for_and_how_to_ma
     assert_eq!((*status, login), (401, &LoginTried::NoneFound { looked_in: looked_in.clone() }));
     assert_eq!((error.code(), error.reason()), ("registry_denied", "registry_denied"));
     assert!(error.to_string().contains(&looked_in), "{error}");
-    assert_eq!(error.hint(), Some(format!("log in: docker login {}", server.address())));
+    assert_eq!(error.hint(), Some(format!("docker login {}", server.address())));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::display::text::{self, AddLine as _};
+use crate::display::typed;
 
 /// How much of a log an error shows; the rest is in `switchback logs`.
 const LOG_LINES_MAX: usize = 20;
@@ -69,5 +70,5 @@ fn log_tail(error: &Value) -> String {
 
 /// The line that says what to type.
 pub(crate) fn next(what: &str) -> String {
-    format!("Next: {}\n", text::one_line(what))
+    format!("Next: {}\n", text::one_line(&typed::as_typed(what)))
 }

@@ -55,10 +55,17 @@ fn by(operation: &Value) -> String {
     let user = word(operation, "user").map(text::one_line);
     let host = word(operation, "host").map(|host| format!("@{}", text::one_line(host)));
     let who: String = user.into_iter().chain(host).collect();
-    match word(operation, "trigger") {
+    let who = match word(operation, "trigger") {
         None | Some("manual") => who,
         Some(trigger) if who.is_empty() => text::one_line(trigger),
         Some(trigger) => format!("{who} ({})", text::one_line(trigger).replace('_', " ")),
+    };
+    match operation.get("recovered") {
+        None => who,
+        Some(by) => {
+            let of = |key| word(by, key).map(text::one_line).unwrap_or_default();
+            format!("{who}, recovered by {}@{}", of("user"), of("host"))
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub fn init(document: &Value) -> String {
         _ => {}
     }
     let command = if texts(document, "deployments").is_empty() {
-        "switchback init   (again, once a container runs)"
+        "switchback init   # again, once a container runs"
     } else {
         "switchback check"
     };

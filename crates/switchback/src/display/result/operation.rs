@@ -81,6 +81,7 @@ fn headline(document: &Value, outcome: &str) -> String {
     let attempt = attempt(document, &name);
     match outcome {
         "committed" => committed(document, &name),
+        "up_to_date" if action(document) == "recover" => format!("Nothing is left open of {name}"),
         "up_to_date" => {
             let version = label(document, "current").or_else(|| label(document, "new"));
             let version = version.map_or_else(String::new, |version| format!(": {version}"));
@@ -322,6 +323,12 @@ mod tests {
           web runs 1.0.0 (r1).
         Next: switchback status web
         ");
+    }
+
+    #[test]
+    fn a_recovery_that_finds_nothing_says_no_more_than_that() {
+        let document = json!({"deployment": "web", "action": "recover", "outcome": "up_to_date"});
+        assert_eq!(operation_result(&document), "Nothing is left open of web\n");
     }
 
     #[test]

@@ -166,11 +166,18 @@ mod tests {
         let refused = json!({
             "deployment": "web", "status": "available", "current_label": "1.0.0",
             "target_label": "2.0.0", "fingerprint": "f00d",
+            "checks": [
+                {"check": "disk", "result": "failed", "message": "1 GB is needed, 0.2 GB are free"},
+                {"check": "ports", "result": "passed"},
+            ],
             "error": {"code": "no_space", "message": "1 GB is needed, 0.2 GB are free",
                       "hint": "switchback gc"},
         });
         insta::assert_snapshot!(plan(&refused), @r"
         Plan for web: 1.0.0 -> 2.0.0
+        CHECK   RESULT   MESSAGE
+        disk    failed   1 GB is needed, 0.2 GB are free
+        ports   passed
         This would be refused.
           Why: 1 GB is needed, 0.2 GB are free
         Next: switchback gc

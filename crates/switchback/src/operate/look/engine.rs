@@ -42,11 +42,8 @@ impl EngineView {
 
     /// The lists of an engine, and what is recorded with those targets.
     pub(crate) async fn of(client: EngineClient, targets: &[&str]) -> Answer<Self> {
-        let (containers, images, records) = tokio::join!(
-            client.containers(),
-            client.get("/images/json"),
-            records(&client, targets)
-        );
+        let (containers, images, records) =
+            tokio::join!(client.containers(), client.images(), records(&client, targets));
         let (containers, images, records) = (containers?, images?, records?);
         let id = |it: &Value| it["Id"].as_str().map(str::to_owned);
         let names = containers
@@ -55,7 +52,7 @@ impl EngineView {
             .filter_map(|it| Some(it.as_str()?.trim_start_matches('/').to_owned()))
             .collect();
         let containers = containers.iter().filter_map(id).collect();
-        let images = images.as_array().into_iter().flatten().filter_map(id).collect();
+        let images = images.iter().filter_map(id).collect();
         Ok(Self { client, containers, names, images, records })
     }
 

@@ -34,8 +34,6 @@ pub(super) enum Act {
     TakenOver,
     /// A person asks the process to stop.
     Interrupt,
-    /// Somebody sets the clock by so many milliseconds.
-    Jump(i64),
     /// The process of the service that has the name dies.
     Crash,
     /// Somebody removes the container of the lease.

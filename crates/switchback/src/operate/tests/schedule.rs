@@ -130,7 +130,7 @@ fn act(random: &mut Random) -> Act {
     if random.once_in(3) {
         return random.one(&[Act::DieBefore, Act::DieAfter, Act::DieDuring(later)]);
     }
-    match random.below(15) {
+    match random.below(14) {
         0 => Act::PowerCut { effect },
         1 => Act::EngineRestart { effect },
         2 => Act::Fails { effect },
@@ -142,9 +142,8 @@ fn act(random: &mut Random) -> Act {
         8 => Act::Suspend(random.one(&[5_000, 40_000, 3_600_000])),
         9 => Act::TakenOver,
         10 => Act::Interrupt,
-        11 => Act::Jump(random.one(&[-86_400_000, -60_000, 60_000, 86_400_000])),
-        12 => Act::Crash,
-        13 => random.one(&[Act::RemoveLease, Act::Prune]),
+        11 => Act::Crash,
+        12 => random.one(&[Act::RemoveLease, Act::Prune]),
         _ => Act::Stranger(stranger(random)),
     }
 }

@@ -12,8 +12,6 @@ thread_local! {
     static CLOCK: RefCell<Option<VirtualClock>> = const { RefCell::new(None) };
     /// How wrong the clock of the process is that runs.
     static WRONG_BY: Cell<i64> = const { Cell::new(0) };
-    /// How far it has jumped since that process began.
-    static JUMPED_BY: Cell<i64> = const { Cell::new(0) };
     static STANDS_STILL: Cell<bool> = const { Cell::new(false) };
     /// How long the process stood still in all, while the time of others went on.
     static ASLEEP: Cell<Millis> = const { Cell::new(0) };
@@ -34,12 +32,6 @@ pub(super) fn wake_up(since: Millis) {
 /// A process begins, with a clock that is wrong by that many milliseconds.
 pub(super) fn begin_process(wrong_by: i64) {
     WRONG_BY.set(wrong_by);
-    JUMPED_BY.set(0);
-}
-
-/// Somebody sets the clock while the process runs.
-pub(super) fn jump(by: i64) {
-    JUMPED_BY.set(JUMPED_BY.get() + by);
 }
 
 /// Takes a protection away: leases are measured on a clock that stands still in suspend.
@@ -53,11 +45,6 @@ fn passed() -> Option<Millis> {
 
 /// The time of day in the fake world, if this thread lives in one.
 pub(in super::super) fn now() -> Option<Millis> {
-    Some(steady_now()?.saturating_add_signed(JUMPED_BY.get()))
-}
-
-/// The time of day when the process began, and what has passed since.
-pub(in super::super) fn steady_now() -> Option<Millis> {
     Some((EPOCH + passed()?).saturating_add_signed(WRONG_BY.get()))
 }
 

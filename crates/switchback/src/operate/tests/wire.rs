@@ -18,7 +18,6 @@ use tokio::sync::{Notify, watch};
 use super::{
     act::{Act, can_be_late},
     schedule::Places,
-    time,
 };
 
 /// What the runner of the process has to do.
@@ -216,7 +215,6 @@ impl Wire {
             }
             Act::Suspend(span) => self.world.clock().pass(*span),
             Act::Interrupt => drop(self.interrupt.send_replace(true)),
-            Act::Jump(by) => time::jump(*by),
             Act::Crash => {
                 self.world.happen(&Event::Crash { container: "web".to_owned(), code: 1 });
             }

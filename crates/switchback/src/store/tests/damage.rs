@@ -82,7 +82,7 @@ fn damage_is_found_when_it_is_met_and_named() {
     assert_eq!(
         error.hint(),
         format!(
-            "set it aside and read the records back from the targets: mv {state} {state}.damaged && switchback adopt --take-over NAME"
+            "mv {state} {state}.damaged   # sets it aside; then read the records back from the targets: switchback adopt --take-over NAME"
         )
     );
 }

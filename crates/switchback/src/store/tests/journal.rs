@@ -98,7 +98,7 @@ fn where_nobody_knows_the_journal_takes_nothing_more() {
     for (sequence, record) in [(1, "started"), (2, "applied")] {
         let failure = store.append("a1", sequence, record).unwrap_err();
         assert!(matches!(failure, JournalFailure::Poisoned { .. }), "{failure:?}");
-        assert_eq!(failure.hint(), "once the disk is well again: switchback recover");
+        assert_eq!(failure.hint(), "switchback recover   # once the disk is well again");
     }
     store.append("b2", 0, "opened").unwrap();
     assert_eq!(store.load("b2").unwrap(), ["opened"], "other journals go on");

@@ -1,5 +1,6 @@
 //! What the store promises, shown whole.
 
+mod claim;
 mod crash;
 mod damage;
 mod deployments;

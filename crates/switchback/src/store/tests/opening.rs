@@ -110,7 +110,7 @@ fn a_missing_parent_is_named_and_not_made() {
     assert_eq!(error.code(), "store_unusable");
     assert_eq!(
         error.hint(),
-        format!("mount it, name another directory with --state, or: mkdir -p {root}/backpu")
+        format!("mkdir -p {root}/backpu   # or mount it, or name another directory with --state")
     );
     assert_eq!(names_in(dir.path()), [""; 0]);
 }
@@ -163,9 +163,9 @@ fn every_hint_is_a_sentence_with_something_to_do() {
     assert_eq!(
         shown,
         [
-            "no permission for /srv/my state/switchback.db [store_unusable] run as the owner of the store, or name one of your own with --state DIR; see who owns it: ls -ld '/srv/my state/switchback.db'",
-            "/srv/my state/switchback.db cannot be written: it is read-only [store_unusable] name a directory that can be written with --state DIR, or find out why this one cannot: findmnt -T '/srv/my state/switchback.db'",
-            "no space is left for /srv/my state/switchback.db [no_space] free some space, then: switchback recover; see what is full: df -h '/srv/my state'",
+            "no permission for /srv/my state/switchback.db [store_unusable] ls -ld '/srv/my state/switchback.db'   # run as the owner of the store, or name one of your own with --state DIR",
+            "/srv/my state/switchback.db cannot be written: it is read-only [store_unusable] findmnt -T '/srv/my state/switchback.db'   # find out why it cannot be written, or name another directory with --state DIR",
+            "no space is left for /srv/my state/switchback.db [no_space] df -h '/srv/my state'   # free some space, then: switchback recover",
         ]
     );
 }

@@ -119,10 +119,13 @@ fn only_what_is_finished_is_pruned_and_what_is_stuck_stays() {
     for id in ["c", "d", "e"] {
         store.finish(id, &committed(9)).unwrap();
     }
+    // A recovery that did not help is no more than a line.
+    store.begin(&NewOperation { action: "recover".to_owned(), ..update("b1", 2) }).unwrap();
+    store.finish("b1", &Finish { outcome: "stuck".to_owned(), ..committed(9) }).unwrap();
     store.begin(&NewOperation { deployment: "api".to_owned(), ..update("z", 0) }).unwrap();
     store.finish("z", &committed(1)).unwrap();
 
-    assert_eq!(store.prune_history(1).unwrap(), 2);
+    assert_eq!(store.prune_history(1).unwrap(), 3);
 
     assert_eq!(ids(&store.history(None, 10, None).unwrap()), ["e", "b", "a", "z"]);
     for id in ["a", "b", "e"] {

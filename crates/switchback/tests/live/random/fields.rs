@@ -99,6 +99,7 @@ fn resources() -> Vec<Said> {
     const MIB: u64 = 1 << 20;
     let rate = json!([{ "Path": "/dev/null", "Rate": 1_000_000 }]);
     vec![
+        host(&["HostConfig/Annotations"], json!({ "Annotations": { "example.mine": "1" } })),
         host(&["HostConfig/OomScoreAdj"], json!({ "OomScoreAdj": 77 })),
         host(&["HostConfig/ShmSize"], json!({ "ShmSize": 33 * MIB })),
         host(&["HostConfig/CpuShares"], json!({ "CpuShares": 512 })),

@@ -10,7 +10,6 @@ use std::{
     collections::BTreeSet,
     fmt::Write as _,
     io::{Read as _, Write as _},
-    os::unix::net::UnixStream,
 };
 
 use serde_json::{Value, json};
@@ -20,7 +19,7 @@ use super::{
     fidelity::{differences, specification},
     killing_randomly::{fraction, number},
 };
-use crate::common::World;
+use crate::common::{World, wire::Wire};
 
 /// Worlds side by side; each updates its containers one after another.
 const WORLDS: usize = 3;
@@ -59,8 +58,7 @@ fn merge(into: &mut Value, from: &Value) {
 
 /// Asks the engine in its own words, which the docker client cannot say all.
 fn create(world: &World, name: &str, body: &Value) {
-    let socket = world.lab.engine_url().trim_start_matches("unix://").to_owned();
-    let mut stream = UnixStream::connect(socket).expect("the engine listens");
+    let mut stream = Wire::connect(world.lab.engine_url()).expect("the engine listens");
     let text = body.to_string();
     write!(
         stream,

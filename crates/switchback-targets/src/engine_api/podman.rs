@@ -1,0 +1,171 @@
+//! Podman's answers in Docker's words, so that nobody else has to know where they differ.
+
+use serde_json::{Map, Value, json};
+
+use super::EngineError;
+
+/// Podman's name of the network that Docker calls `bridge`.
+const DEFAULT_NETWORK: &str = "podman";
+
+/// What Podman's `Devices` lack, and what it refuses to be told without: all that can be done to one.
+const ALL_OF_A_DEVICE: &str = "rwm";
+
+/// How the names of annotations begin that are Podman's own.
+const NOTES: [&str; 4] = [
+    "io.container.manager",
+    "io.podman.annotations.",
+    "org.opencontainers.image.stopSignal",
+    "org.systemd.property.",
+];
+
+/// The inspect of a container.
+pub(super) fn container(mut inspect: Value) -> Value {
+    for device in inspect["HostConfig"]["Devices"].as_array_mut().into_iter().flatten() {
+        if device["CgroupPermissions"] == json!("") {
+            device["CgroupPermissions"] = json!(ALL_OF_A_DEVICE);
+        }
+    }
+    drop_what_it_added(&mut inspect);
+    drop_what_it_noted(&mut inspect);
+    name_networks(&mut inspect);
+    inspect
+}
+
+/// Two variables of its own are among those of the container; one of them has the container's id.
+fn drop_what_it_added(inspect: &mut Value) {
+    let id = inspect["Id"].as_str().unwrap_or_default();
+    let hostname = id.get(..12).map(|it| format!("HOSTNAME={it}"));
+    if let Some(Value::Array(all)) = inspect.get_mut("Config").and_then(|it| it.get_mut("Env")) {
+        all.retain(|it| *it != json!("container=podman") && it.as_str() != hostname.as_deref());
+    }
+}
+
+/// Podman notes its own settings among the annotations, such as the id of the container whose volumes
+/// are mounted; it notes them again for the next one.
+fn drop_what_it_noted(inspect: &mut Value) {
+    let all = inspect.pointer_mut("/HostConfig/Annotations").and_then(Value::as_object_mut);
+    if let Some(all) = all {
+        all.retain(|name, _| !NOTES.iter().any(|it| name.starts_with(it)));
+    }
+}
+
+/// Whoever has networks has the mode `bridge`, whichever networks these are; and whoever has those of
+/// another container shows that one's as its own.
+fn name_networks(inspect: &mut Value) {
+    let mode = inspect["HostConfig"]["NetworkMode"].as_str().unwrap_or_default().to_owned();
+    let Some(networks) = inspect.pointer_mut("/NetworkSettings/Networks") else { return };
+    let Some(all) = networks.as_object_mut() else { return };
+    if mode.starts_with("container:") {
+        all.clear();
+        return;
+    }
+    if mode != "bridge" {
+        return;
+    }
+    if let Some(endpoint) = all.remove(DEFAULT_NETWORK) {
+        all.insert(mode, endpoint);
+    } else if let Some(first) = all.keys().next().cloned() {
+        inspect["HostConfig"]["NetworkMode"] = json!(first);
+    }
+}
+
+/// The inspect of an image, or an entry of their list: its names are as people write them.
+pub(super) fn image(mut image: Value) -> Value {
+    for list in ["RepoTags", "RepoDigests"] {
+        for name in image[list].as_array_mut().into_iter().flatten() {
+            if let Some(plain) = name.as_str().map(familiar) {
+                *name = json!(plain);
+            }
+        }
+    }
+    // Indexing has made keys where there were none.
+    if let Some(fields) = image.as_object_mut() {
+        let is_said = |_: &String, it: &mut Value| !it.is_null();
+        Map::retain(fields, is_said);
+    }
+    image
+}
+
+/// `docker.io/library/web:1` is written `web:1`.
+fn familiar(name: &str) -> String {
+    let plain = name.strip_prefix("docker.io/").unwrap_or(name);
+    plain.strip_prefix("library/").unwrap_or(plain).to_owned()
+}
+
+/// The status that Docker has for a refusal.
+pub(super) fn status(status: u16, message: &str) -> u16 {
+    if status == 500 && message.ends_with("that name is already in use") { 409 } else { status }
+}
+
+/// Whether a container went away in the middle of a look, at which Podman gives up the whole answer,
+/// whichever container was asked for.
+pub(super) fn has_stumbled(error: &EngineError) -> bool {
+    matches!(error, EngineError::Refused { status: 500, message } if message.ends_with("no such container"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "4f4dd48b82762c63b1479e95f1055a91f057922ecc6658a2a9efa68b124e5817";
+
+    #[test]
+    fn the_default_network_is_called_bridge_and_another_is_the_mode() {
+        let with = |mode: &str, networks: Value| {
+            let it = container(json!({ "Id": ID, "HostConfig": { "NetworkMode": mode },
+                "NetworkSettings": { "Networks": networks } }));
+            (it["HostConfig"]["NetworkMode"].clone(), it["NetworkSettings"]["Networks"].clone())
+        };
+        assert_eq!(with("bridge", json!({"podman": {}})), (json!("bridge"), json!({"bridge": {}})));
+        assert_eq!(
+            with("bridge", json!({"b": {}, "a": {}})),
+            (json!("a"), json!({"a": {}, "b": {}}))
+        );
+        let shared = format!("container:{ID}");
+        assert_eq!(with(&shared, json!({"podman": {}})), (json!(shared), json!({})));
+        assert_eq!(with("none", json!({"none": {}})), (json!("none"), json!({"none": {}})));
+    }
+
+    #[test]
+    fn its_own_variables_are_nobodys_wish() {
+        let all =
+            ["container=podman", "HOSTNAME=4f4dd48b8276", "HOSTNAME=mine", "A=1", "HOME=/root"];
+        let it = container(json!({ "Id": ID, "Config": { "Env": all } }));
+        assert_eq!(it["Config"]["Env"], json!(["HOSTNAME=mine", "A=1", "HOME=/root"]));
+    }
+
+    #[test]
+    fn what_it_notes_among_the_annotations_is_nobodys_wish() {
+        let all = json!({"io.podman.annotations.volumes-from": ID, "io.container.manager": "libpod",
+            "org.systemd.property.KillSignal": "15", "mine": "1"});
+        let it = container(json!({ "Id": ID, "HostConfig": { "Annotations": all } }));
+        assert_eq!(it["HostConfig"]["Annotations"], json!({"mine": "1"}));
+    }
+
+    #[test]
+    fn a_device_can_be_asked_for_again() {
+        let it = container(json!({ "Id": ID,
+            "HostConfig": { "Devices": [{ "PathOnHost": "/dev/null", "CgroupPermissions": "" }] } }));
+        assert_eq!(it["HostConfig"]["Devices"][0]["CgroupPermissions"], "rwm");
+    }
+
+    #[test]
+    fn names_of_images_are_as_people_write_them() {
+        let it = image(json!({ "Id": "1", "RepoTags": ["docker.io/library/a:1", "docker.io/b/c:2",
+            "registry.example/library/d:3"] }));
+        assert_eq!(it["RepoTags"], json!(["a:1", "b/c:2", "registry.example/library/d:3"]));
+        assert!(it.get("RepoDigests").is_none());
+    }
+
+    #[test]
+    fn a_name_that_is_taken_and_a_container_that_went_away_are_known_by_their_words() {
+        assert_eq!(status(500, "the container name is in use: that name is already in use"), 409);
+        assert_eq!(status(500, "no space left on device"), 500);
+        let gone = |status| EngineError::Refused {
+            status,
+            message: "no container with ID 1 found in database: no such container".to_owned(),
+        };
+        assert!(has_stumbled(&gone(500)));
+        assert!(!has_stumbled(&gone(404)));
+    }
+}

@@ -1,0 +1,176 @@
+//! The disk of the engine, on which the records and snapshots of a target lie, takes no more writes,
+//! from any of them on; or fills up while a snapshot is written.
+//!
+//! Some of the writes are tried; with `SWITCHBACK_SWEEP=full` in the environment, each one.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::common::{
+    Output, World,
+    process::Running,
+    proxy::{Act, Moment, Proxy, Request},
+    spare::Spare,
+    survival::{Case, Noted},
+};
+
+const ROWS: usize = 4;
+
+/// More than an update starts programs of the keeper, so that the sweep ends.
+const PROGRAMS_MAX: usize = 40;
+
+/// A service at 1.0.0 with rows, for which 2.0.0 is there.
+fn serving(spare: &Spare, name: &str) -> World {
+    let world = World::on_engine(spare.url(), name);
+    world.setting("data.policy = \"snapshot\"");
+    world.gate(
+        "interval = \"50ms\"\ntimeout = \"1s\"\nhealthy_streak = 2\nmin_healthy_time = \"300ms\"\n\
+         healthy_deadline = \"20s\"",
+    );
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.write_rows(ROWS);
+    world.publish("2.0.0", &[]);
+    world
+}
+
+/// Updates; something happens just before the request that `picks` knows. False if there was none.
+fn updated(
+    world: &World,
+    picks: impl Fn(&Request<'_>) -> bool + Send + Sync + 'static,
+    event: impl Fn() + Send + Sync + 'static,
+) -> (bool, Output) {
+    let socket = world.folder.path().join("engine.sock");
+    let act = (Moment::HeldBack, Act::Do(Box::new(move |_: &str| event())));
+    let proxy = Proxy::at(&socket, world.lab.engine_url(), act, picks);
+    let arguments = ["update", "web", "-y", "-o", "json"];
+    let running = Running::spawn(world.command("state", &proxy.url, &arguments));
+    proxy.watch(running.pid());
+    let output = running.wait();
+    (proxy.has_struck(), output)
+}
+
+/// Every write to the records is a program that is started in the keeper's container.
+fn starts_program(line: &str) -> bool {
+    line.ends_with("/exec")
+}
+
+/// One version serves, the one that was told of, and nothing of ours is left over.
+#[track_caller]
+fn assert_told(world: &World, old: &str, is_new: bool, transcript: &str) {
+    let version = if is_new { "2.0.0" } else { "1.0.0" };
+    world.until(&format!("it answers:\n{transcript}"), || world.status("/health") == 200);
+    assert_eq!(world.serving(), version, "{transcript}");
+    assert_eq!(world.id() != old, is_new, "{transcript}");
+    assert_eq!(world.rows(), ROWS as u64, "{transcript}");
+    let policy = &world.service()["HostConfig"]["RestartPolicy"]["Name"];
+    assert_eq!(policy, "unless-stopped", "{transcript}");
+}
+
+/// One update whose records take no more writes from the n-th program on. False if it started fewer.
+fn one(spare: &Spare, world: &World, from: usize) -> bool {
+    let (old, before) = (world.id(), world.history().len());
+    let started = AtomicUsize::new(0);
+    let picks = move |it: &Request<'_>| {
+        starts_program(it.line) && started.fetch_add(1, Ordering::SeqCst) + 1 == from
+    };
+    let machine = spare.machine();
+    let noted = Noted::of(world);
+    let here = noted.clone();
+    let event = move || {
+        here.now();
+        machine.records_take_writes(false);
+    };
+    let (has_struck, update) = updated(world, picks, event);
+    let transcript = format!("no writes from program {from} on\n{update}");
+    let is_new = update.code == Some(0);
+    // What the new version has written may not be overwritten, and there is no room to set it aside:
+    // then nobody serves until a person has made some.
+    let is_stuck = update.code == Some(5);
+    if is_stuck {
+        assert!(update.stdout.contains("cannot restore the data"), "{transcript}");
+        assert_eq!(world.serving(), "", "{transcript}");
+    } else {
+        assert_told(world, &old, is_new, &transcript);
+    }
+    if has_struck && !is_new {
+        assert!(matches!(update.code, Some(1 | 4 | 5)), "{transcript}");
+        assert!(update.json()["error"]["code"].is_string(), "{transcript}");
+        assert!(update.stdout.contains("ead-only file system"), "the cause is told: {transcript}");
+    }
+    let name = "the target takes no more records";
+    let case = Case::seen_in(noted.phase(), world, name, "1.0.0", "2.0.0");
+
+    spare.records_take_writes(true);
+    let recovered = world.run(&["recover", "web", "-y"]);
+    let transcript = format!("{transcript}\n{recovered}");
+    assert_eq!(recovered.code, Some(0), "{transcript}");
+    assert_told(world, &old, is_new, &transcript);
+    let left = world.temporary_containers();
+    assert_eq!(left.len(), usize::from(is_new), "{left:?}\n{transcript}");
+    let lines = world.history()[before..].to_vec();
+    let is_said = |it: &String| it.contains(if is_new { " committed" } else { "ed" });
+    assert!(lines.iter().all(|it| is_said(it) && !it.contains(" open")), "{lines:?}\n{transcript}");
+    if has_struck {
+        case.ended(&world.serving(), "1.0.0", "2.0.0", "the same store");
+    }
+    has_struck
+}
+
+#[test]
+fn records_that_take_no_more_writes_leave_one_version_serving() {
+    let spare = Spare::take();
+    let _records = spare.machine().on_small_records(64);
+    let is_full = std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full");
+    let mut world = None;
+    let (mut from, step) = if is_full { (1, 1) } else { (2, 5) };
+    while from < PROGRAMS_MAX {
+        let there = world.get_or_insert_with(|| serving(&spare, "unkept"));
+        if !one(&spare, there, from) {
+            break;
+        }
+        if there.serving() == "2.0.0" {
+            world = None;
+        }
+        from += step;
+    }
+    assert!((6..PROGRAMS_MAX).contains(&from), "an update starts some programs, not {from}");
+}
+
+/// The data is copied while the service is down, so that a full disk costs the time of the copy.
+#[test]
+fn a_disk_that_fills_up_under_a_snapshot_goes_back_and_loses_nothing() {
+    let spare = Spare::take();
+    let _records = spare.machine().on_small_records(24);
+    let world = serving(&spare, "fullsnap");
+    world.docker(&[
+        "exec",
+        &world.name,
+        "/bin/dd",
+        "if=/dev/urandom",
+        "of=/data/big",
+        "bs=1M",
+        "count=4",
+    ]);
+    let old = world.id();
+    let has_stopped = AtomicBool::new(false);
+    // The first program after the stop copies the data.
+    let picks = move |it: &Request<'_>| {
+        has_stopped.fetch_or(it.line.contains("/stop?t="), Ordering::SeqCst)
+            && starts_program(it.line)
+    };
+    let machine = spare.machine();
+    let (has_struck, update) = updated(&world, picks, move || machine.fill_records(1));
+    assert!(has_struck, "{update}");
+    let update = update.exits(4).has("/outcome", "rolled_back").has("/error/code", "no_space");
+    assert_told(&world, &old, false, &update.to_string());
+    assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{update}");
+    assert_eq!(world.history(), ["update rolled_back 4"]);
+
+    spare.clear_records();
+    let recovered = world.run(&["recover", "web", "-y"]).exits(0);
+    assert_eq!(world.kept_snapshots(), Vec::<String>::new(), "half a copy is gone:\n{recovered}");
+    // A full disk says nothing about the release.
+    world.run_json(&["update", "web", "-y"]).exits(0).has("/release", "r2");
+    assert_told(&world, &old, true, "after there was room again");
+    assert_eq!(world.kept_snapshots().len(), 1);
+}

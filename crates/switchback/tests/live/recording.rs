@@ -1,0 +1,87 @@
+//! What the record of a target says is there, and is as old as it says.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::common::{
+    World,
+    process::Running,
+    proxy::{Moment, Proxy},
+};
+
+/// When the step of an operation began whose title holds `words`.
+fn began(operation: &Value, words: &str) -> String {
+    let records = operation["records"].as_array().into_iter().flatten();
+    let started = |it: &&Value| {
+        let title = it["step"].as_str().unwrap_or_default().to_lowercase();
+        it["time"].is_string() && title.contains(words)
+    };
+    let found = records.into_iter().find(started);
+    found.and_then(|it| it["time"].as_str()).unwrap_or_else(|| panic!("{operation:#}")).to_owned()
+}
+
+#[test]
+fn a_snapshot_that_is_kept_no_longer_is_named_no_longer() {
+    let world = World::new("retained");
+    world.setting("data.policy = \"snapshot\"");
+    world.setting("retain.snapshots = 1");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.publish("1.1.0", &[]);
+    world.run(&["update", "web", "-y"]).exits(0).says("(r2)");
+    world.publish("1.2.0", &[]);
+    let second = world.run_json(&["update", "web", "-y"]).exits(0).json();
+    let operation = second["operation"].as_str().expect("an id");
+
+    let shown = world.run_json(&["show", "web"]).exits(0).json();
+    let named: Vec<&Value> = shown["snapshots"].as_array().unwrap().iter().collect();
+    assert_eq!(named.len(), 1, "{shown:#}");
+    assert_eq!(
+        (&named[0]["release"], &named[0]["operation"]),
+        (&"r2".into(), &second["operation"])
+    );
+
+    // Each is as old as the act, and not as the plan.
+    let told = world.run_json(&["show", "web", operation]).exits(0).json();
+    let (taken, stopped) = (named[0]["taken_at"].as_str().unwrap(), began(&told, "stop"));
+    assert!(taken > stopped.as_str(), "{taken} is before the stop at {stopped}");
+    let releases = shown["releases"].as_array().unwrap();
+    let r3 = releases.iter().find(|it| it["release"] == "r3").expect("r3");
+    let (committed, switched) = (r3["committed_at"].as_str().unwrap(), began(&told, "start"));
+    assert!(committed > switched.as_str(), "{committed} is before the start at {switched}");
+
+    // Somebody removes what lies there; nothing promises it any more.
+    let folder = format!("/switchback/snapshots/{}/{operation}", world.name);
+    world.docker(&["exec", "switchback-anchor", "/keeper", "remove", &folder]);
+    let shown = world.run_json(&["show", "web"]).exits(0).json();
+    assert_eq!(shown["snapshots"], serde_json::json!([]), "{shown:#}");
+    let release = world.run_json(&["show", "web", "r2"]).exits(0).json();
+    assert!(release.get("snapshot").is_none(), "{release:#}");
+}
+
+/// The first update of all, so that nothing is recorded with the target.
+#[test]
+fn what_was_left_over_by_accepting_what_runs_goes_with_gc() {
+    let world = World::new("accepted");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    let old = world.id();
+    world.publish("2.0.0", &[]);
+    let socket = world.folder.path().join("engine.sock");
+    let proxy = Proxy::start(&socket, world.lab.engine_url(), (0, Moment::HeldBack, Signal::KILL));
+    let running = Running::spawn(world.command("state", &proxy.url, &["update", "web", "-y"]));
+    proxy.watch(running.pid());
+    let stops = || proxy.requests().iter().any(|it| it.contains("/stop?t="));
+    world.until("it is about to stop the old one", stops);
+    running.signal(Signal::KILL);
+    let _killed = running.wait();
+    world.docker(&["start", &world.name]);
+    world.run(&["recover", "web", "--accept-current", "-y"]).exits(0);
+    let left = world.temporary_containers();
+    assert_eq!(left.len(), 1, "{left:?}");
+
+    world.run(&["gc", "-y"]).exits(0).says(&left[0]);
+    assert_eq!(world.temporary_containers(), Vec::<String>::new());
+    assert_eq!(world.kept_images(), Vec::<String>::new());
+    assert_eq!((world.id(), world.serving()), (old, "1.0.0".to_owned()));
+}
