@@ -3,13 +3,12 @@
 //! One turn is one record: it is written, published, folded, and then acted upon. Recovery is the
 //! same loop on a half-full journal.
 
+mod interrupt;
 mod report;
 
-use std::{future::Future, pin::pin};
+use std::future::Future;
 
-use tokio::sync::watch;
-
-pub use self::report::Reporter;
+pub use self::{interrupt::Interrupt, report::Reporter};
 use crate::{
     Before, Cause, Clock, Driver, Fenced, Force, HealthGate, Journal, JournalError, Lease, Millis,
     Next, Outcome, Part, Plan, Record, Sample, Seen, State, Step, Target, TargetError, Verdict,
@@ -41,30 +40,6 @@ const LEASE_HORIZON: Millis = 1_000;
 /// Asked before the switch, so that the lease is renewed there and not between stop and start: the
 /// usual stop takes at most ten seconds, and a renewal in the middle is harmless but costs time.
 const SWITCH_HORIZON: Millis = 20_000;
-
-/// A wish to stop: everything uncommitted goes back.
-#[derive(Debug, Clone)]
-pub struct Interrupt(pub watch::Receiver<bool>);
-
-impl Interrupt {
-    /// One that never comes.
-    pub fn never() -> Self {
-        Self(watch::channel(false).1)
-    }
-
-    /// Whether somebody has asked us to stop.
-    pub fn is_asked(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Returns once somebody asks us to stop.
-    pub async fn asked(&self) {
-        let mut receiver = self.0.clone();
-        if receiver.wait_for(|it| *it).await.is_err() {
-            std::future::pending::<()>().await; // Whoever could have asked is gone.
-        }
-    }
-}
 
 /// Carries one transaction to its end.
 #[derive(Debug)]
@@ -355,7 +330,7 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
     /// Stops waiting after `span`, which stops nothing but the waiting. Whoever stood still
     /// meanwhile has not waited, so that the answer may lie there unread: they wait once more.
     async fn within<T>(&self, span: Millis, work: impl Future<Output = T>) -> Option<T> {
-        let (mut work, begun) = (pin!(work), self.clock.now());
+        let (mut work, begun) = (Box::pin(work), self.clock.now());
         tokio::select! {
             biased;
             done = &mut work => return Some(done),

@@ -1,9 +1,6 @@
 //! Waits that end, and that no standstill of this process ends too early.
 
-use std::{
-    pin::pin,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use switchback_core::{Millis, clock::stood_still};
 use tokio::time::timeout;
@@ -12,7 +9,7 @@ use tokio::time::timeout;
 /// meanwhile has not waited, and their time-outs are over before the answer that lies there is read:
 /// they wait once more.
 pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    let (mut work, begun) = (pin!(work), Instant::now());
+    let (mut work, begun) = (Box::pin(work), Instant::now());
     if let Ok(done) = timeout(limit, &mut work).await {
         return Some(done);
     }

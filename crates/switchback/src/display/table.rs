@@ -1,6 +1,6 @@
 //! Columns aligned by what a terminal shows, without frames.
 
-use console::measure_text_width;
+use super::text::width;
 
 /// Rows under their headings. Columns in which no row has anything are left out.
 #[derive(Debug)]
@@ -40,17 +40,17 @@ impl Table {
 
     fn width(&self, column: usize) -> usize {
         let cells = self.rows.iter().map(|row| row[column].as_str());
-        cells.chain([self.headings[column]]).map(measure_text_width).max().unwrap_or(0)
+        cells.chain([self.headings[column]]).map(width).max().unwrap_or(0)
     }
 }
 
 /// The cells of the columns, each padded to its column's width.
 fn line(row: &[String], columns: &[(usize, usize)]) -> String {
     let mut line = String::new();
-    for (column, width) in columns {
+    for (column, wide) in columns {
         let cell = &row[*column];
         line.push_str(cell);
-        let padding = width.saturating_sub(measure_text_width(cell));
+        let padding = wide.saturating_sub(width(cell));
         line.push_str(&" ".repeat(padding));
         line.push_str(GAP);
     }

@@ -12,6 +12,10 @@ const LONG_DIGITS: usize = 40;
 /// One line without anything that a terminal would obey. Images, logs and registries are not ours:
 /// what they say may be shown, but may not move the cursor.
 pub fn one_line(text: &str) -> String {
+    // Nearly all that is shown, a thousand rows of a table at a time.
+    if is_plain(text) {
+        return text.trim_end().to_owned();
+    }
     console::strip_ansi_codes(text)
         .chars()
         .map(|character| match character {
@@ -22,6 +26,16 @@ pub fn one_line(text: &str) -> String {
         .collect::<String>()
         .trim_end()
         .to_owned()
+}
+
+/// How many columns a line takes on a terminal.
+pub fn width(line: &str) -> usize {
+    if is_plain(line) { line.len() } else { console::measure_text_width(line) }
+}
+
+/// Whether a text is of printable ASCII alone: nothing that a terminal would obey, a column each.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|it| matches!(it, b' '..=b'~'))
 }
 
 /// One safe line in which every digest and commit is short.
@@ -141,6 +155,15 @@ mod tests {
     fn nothing_from_outside_reaches_the_terminal_as_a_command() {
         assert_eq!(one_line("\u{1b}[31mred\u{1b}[0m\u{7}\nnext\r"), "red? next");
         assert!(!one_line("\u{1b}]0;title\u{7}\u{9b}2J").contains(char::is_control));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn plain_text_is_told_as_any_other(text in "[ -~]{0,40}") {
+            let stripped = console::strip_ansi_codes(&text).into_owned();
+            proptest::prop_assert_eq!(one_line(&text), stripped.trim_end());
+            proptest::prop_assert_eq!(width(&text), console::measure_text_width(&text));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Commands to type next, with the flags that say which configuration and which store were meant: without
 //! them the same words would be about others.
 
-use std::sync::OnceLock;
+use std::{borrow::Cow, sync::OnceLock};
 
 use clap::CommandFactory as _;
 use serde_json::Value;
@@ -36,16 +36,23 @@ pub(crate) fn as_typed(text: &str) -> String {
 }
 
 /// A document with the flags of this process in each hint.
-pub(crate) fn in_document(document: &Value) -> Value {
+pub(crate) fn in_document(document: &Value) -> Cow<'_, Value> {
+    match FLAGS.get().filter(|it| !it.is_empty()) {
+        Some(_) => Cow::Owned(in_facts(document)),
+        None => Cow::Borrowed(document),
+    }
+}
+
+fn in_facts(document: &Value) -> Value {
     match document {
         Value::Object(facts) => {
             let fact = |(key, fact): (&String, &Value)| match fact.as_str() {
                 Some(text) if key == "hint" => (key.clone(), Value::from(as_typed(text))),
-                _ => (key.clone(), in_document(fact)),
+                _ => (key.clone(), in_facts(fact)),
             };
             Value::Object(facts.iter().map(fact).collect())
         }
-        Value::Array(items) => items.iter().map(in_document).collect(),
+        Value::Array(items) => items.iter().map(in_facts).collect(),
         other => other.clone(),
     }
 }

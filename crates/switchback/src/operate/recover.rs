@@ -300,7 +300,7 @@ async fn run(
         reporter,
     };
     let is_foreign = interrupted.is_foreign;
-    let outcome = transaction.carry_out(Course::Left { way, is_foreign }).await;
+    let outcome = Box::pin(transaction.carry_out(Course::Left { way, is_foreign })).await;
     let outcome = outcome.map_err(CommandError::from);
     let (operation, records) = (operation.clone(), journal.records().to_vec());
     let (evidence, killed) = (driver.take_evidence(), driver.take_killed());

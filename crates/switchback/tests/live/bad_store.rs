@@ -213,7 +213,7 @@ fn a_store_that_its_user_may_not_write_is_read_and_not_used() {
 
     mode(&folder, 0o555);
     let next = refuses(&world, &folder, "store_unusable", |it| nobody.run(it));
-    assert!(next.ends_with(&format!("ls -ld {}", folder.display())), "{next}");
+    assert!(next.starts_with(&format!("ls -ld {} ", folder.display())), "{next}");
     // Who only looks is told, and sees.
     for command in [&["history"][..], &["status"]] {
         nobody.run(command).exits(0).says("Warning: the store is only read").says("1.1.0");
@@ -222,7 +222,7 @@ fn a_store_that_its_user_may_not_write_is_read_and_not_used() {
     mode(&folder, 0o755);
     mode(&folder.join("switchback.db"), 0o400);
     let next = refuses(&world, &folder, "store_unusable", |it| nobody.run(it));
-    assert!(next.ends_with("switchback.db"), "{next}");
+    assert!(next.contains("switchback.db "), "{next}");
 
     mode(&folder, 0o000);
     let said = nobody.run(&["status", "-o", "json"]);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::common::{
     World,
     process::Running,
-    proxy::{Moment, Proxy},
+    proxy::{Act, Moment, Proxy},
 };
 
 /// When the step of an operation began whose title holds `words`.
@@ -68,14 +68,13 @@ fn what_was_left_over_by_accepting_what_runs_goes_with_gc() {
     let old = world.id();
     world.publish("2.0.0", &[]);
     let socket = world.folder.path().join("engine.sock");
-    let proxy = Proxy::start(&socket, world.lab.engine_url(), (0, Moment::HeldBack, Signal::KILL));
+    // Held back, so that the old one serves on.
+    let act = (Moment::HeldBack, Act::Signal(Signal::KILL));
+    let proxy = Proxy::at(&socket, world.lab.engine_url(), act, |it| it.line.contains("/stop?t="));
     let running = Running::spawn(world.command("state", &proxy.url, &["update", "web", "-y"]));
     proxy.watch(running.pid());
-    let stops = || proxy.requests().iter().any(|it| it.contains("/stop?t="));
-    world.until("it is about to stop the old one", stops);
-    running.signal(Signal::KILL);
-    let _killed = running.wait();
-    world.docker(&["start", &world.name]);
+    let killed = running.wait();
+    assert_eq!(killed.code, None, "it is killed:\n{killed}");
     world.run(&["recover", "web", "--accept-current", "-y"]).exits(0);
     let left = world.temporary_containers();
     assert_eq!(left.len(), 1, "{left:?}");

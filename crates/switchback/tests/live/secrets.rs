@@ -82,10 +82,10 @@ impl Cage {
 
     fn configure(&self) {
         let Self { world, .. } = self;
-        let (name, port) = (&world.name, world.port);
+        let (name, address) = (&world.name, &world.address);
         let file = world.folder.path().join("secret.env");
         fs::write(&file, "FROM_FILE=canary-file-07bd\n").expect("a file");
-        world.setting(&format!("run.ports = [\"127.0.0.1:{port}:8080\"]"));
+        world.setting(&format!("run.ports = [\"{}\"]", world.published(8080)));
         world.setting(&format!("run.volumes = [\"{name}:/data\"]"));
         world.setting(
             "run.environment = { TOKEN = \"canary-value-4c1f\", OTHER = \"${CANARY_VARIABLE}\" }",
@@ -98,7 +98,7 @@ impl Cage {
              healthy_deadline = \"2s\"",
         );
         world.probe(Some(&format!(
-            "http = \"http://ada:canary-url-a03c@127.0.0.1:{port}/health\"\n\
+            "http = \"http://ada:canary-url-a03c@{address}/health\"\n\
              headers = {{ X-Token = \"canary-header-e216\", X-Other = \"${{CANARY_TOKEN}}\" }}\n\
              json = {{ \"/healthy\" = true }}\nversion = \"/version\""
         )));

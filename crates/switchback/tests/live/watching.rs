@@ -58,7 +58,7 @@ fn in_a_pipe_it_is_a_stream_without_escapes_until_a_signal() {
     ] {
         let running = world.start(arguments);
         // Two pictures, two seconds apart, on a busy machine.
-        std::thread::sleep(Duration::from_millis(3_500));
+        std::thread::sleep(Duration::from_secs(8));
         running.signal(signal);
         let output = running.wait().exits(code).says("1.0.0");
         assert!(!output.stdout.contains('\u{1b}'), "{output}");

@@ -83,6 +83,9 @@ fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Vec<String> {
     world.docker(&["network", "create", &net]);
     let subnet = "{{(index .IPAM.Config 0).Subnet}}";
     let subnet = world.docker(&["network", "inspect", "--format", subnet, &net]);
+    // Fixed addresses want a network whose subnet somebody chose: this one is free.
+    world.docker(&["network", "rm", &net]);
+    world.docker(&["network", "create", "--subnet", &subnet, &net]);
     let prefix = subnet.rsplit_once('.').expect("a subnet").0.to_owned();
     world.made.containers.borrow_mut().push(world.name.clone());
     world.docker(&["create", "--name", &world.name, &world.image("latest")]);
