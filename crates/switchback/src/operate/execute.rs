@@ -70,7 +70,7 @@ pub async fn execute(
         Ok(again) => again,
         Err(error) => {
             drop(renewing);
-            give_back(&lease).await;
+            give_back(around, &lease).await;
             return Err(error);
         }
     };
@@ -81,15 +81,18 @@ pub async fn execute(
     drop(renewing);
     // An error here is one from before the transaction began.
     if ended.as_ref().map_or(true, is_over) {
-        give_back(&lease).await;
+        give_back(around, &lease).await;
+    } else {
+        around.store.keep_claim(&operation);
     }
     ended
 }
 
 /// Gives the lease back. What was done is done, even if the engine does not take it: the next
 /// command finds a lease whose holder is gone.
-pub async fn give_back(lease: &TargetLease) {
+pub async fn give_back(around: &Surroundings<'_>, lease: &TargetLease) {
     if let Err(error) = lease.release().await {
+        around.store.keep_claim(&lease.holder().operation);
         tracing::warn!(%error, "the lease was not given back");
     }
 }
@@ -227,7 +230,8 @@ async fn run(
         interrupt: around.interrupt.clone(),
         reporter,
     };
-    let outcome = Box::pin(transaction.carry_out(Course::New(planned.plan.clone()))).await;
+    let outcome =
+        Box::pin(transaction.carry_out(Course::New(Box::new(planned.plan.clone())))).await;
     let outcome = outcome.map_err(CommandError::from);
     let (operation, records) = (operation.clone(), journal.records().to_vec());
     let (evidence, killed) = (driver.take_evidence(), driver.take_killed());

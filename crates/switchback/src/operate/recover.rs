@@ -226,7 +226,7 @@ pub async fn recover(
         let records = latest(around, connected, &interrupted).await?;
         if is_closed(&records) {
             drop(renewing);
-            give_back(&lease).await;
+            give_back(around, &lease).await;
             return Ok(None);
         }
         interrupted.records = records;
@@ -237,11 +237,12 @@ pub async fn recover(
         decisions::judge(around, connected, &lease.keeper(), ended).await;
     }
     drop(renewing);
-    let ended = ended?;
-    if is_over(&ended) {
-        give_back(&lease).await;
+    if ended.as_ref().is_ok_and(is_over) {
+        give_back(around, &lease).await;
+    } else {
+        around.store.keep_claim(&interrupted.operation);
     }
-    Ok(Some(ended))
+    ended.map(Some)
 }
 
 /// All that was written of a transaction by now, here or with the target.

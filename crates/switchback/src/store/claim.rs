@@ -15,7 +15,16 @@ use super::Store;
 
 /// What an open store claims.
 #[derive(Debug, Default)]
-pub(super) struct Claims(Vec<(PathBuf, File)>);
+pub(super) struct Claims(Vec<Claim>);
+
+#[derive(Debug)]
+struct Claim {
+    path: PathBuf,
+    /// Locked as long as it is open.
+    _file: File,
+    /// The lease is still there: the file has to tell that its holder has ended.
+    stays: bool,
+}
 
 impl Store {
     /// Says that this process is at work on an operation, for as long as the store is open. Where it
@@ -23,16 +32,23 @@ impl Store {
     pub fn claim(&self, operation: &str) {
         let path = self.claim_file(operation);
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        if claims.0.iter().any(|it| it.0 == path) {
+        if claims.0.iter().any(|it| it.path == path) {
             return;
         }
         let mut options = OpenOptions::new();
         let opened = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
         match opened.map(|file| file.try_lock().map(|()| file)) {
-            Ok(Ok(file)) => claims.0.push((path, file)),
+            Ok(Ok(file)) => claims.0.push(Claim { path, _file: file, stays: false }),
             Ok(Err(error)) => tracing::debug!(%error, "the operation was not claimed"),
             Err(error) => tracing::debug!(%error, "the operation was not claimed"),
         }
+    }
+
+    /// Leaves the file of a claim behind, unlocked: the lease was not given back.
+    pub fn keep_claim(&self, operation: &str) {
+        let path = self.claim_file(operation);
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        claims.0.iter_mut().filter(|it| it.path == path).for_each(|it| it.stays = true);
     }
 
     /// Whether an operation was claimed by a process that has ended since. Not known is not ended.
@@ -58,8 +74,8 @@ impl Store {
 
 impl Drop for Claims {
     fn drop(&mut self) {
-        for (path, _file) in &self.0 {
-            drop(std::fs::remove_file(path));
+        for claim in self.0.iter().filter(|it| !it.stays) {
+            drop(std::fs::remove_file(&claim.path));
         }
     }
 }

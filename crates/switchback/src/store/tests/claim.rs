@@ -24,6 +24,17 @@ fn what_a_living_process_works_on_is_not_abandoned() {
 }
 
 #[test]
+fn where_the_lease_stays_the_file_tells_that_its_holder_has_ended() {
+    let (dir, store) = fresh();
+    store.claim("op1");
+    store.keep_claim("op1");
+    assert!(!store.is_abandoned("op1"));
+    drop(store);
+    let store = Store::open(&dir.path().join("state"), crate::store::Mode::Create).unwrap();
+    assert!(store.is_abandoned("op1"));
+}
+
+#[test]
 fn what_a_process_has_left_when_it_was_killed_is_abandoned() {
     let (_dir, store) = fresh();
     // What SIGKILL leaves: the file, and no lock on it.
