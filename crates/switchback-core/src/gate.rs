@@ -158,22 +158,25 @@ impl GatePolicy {
         }
         let is_ready = |it: &Sample| it.seen.as_ref().is_some_and(|it| self.is_ready(who, it));
         let streak = self.streak.max(1); // Without evidence, nothing is healthy.
-        let mut runs = samples.windows(streak);
-        let begun =
-            runs.position(|run| run.iter().all(|it| is_ready(it) && !has_moved(&run[0], it)));
+        let begun = |samples: &[Sample]| {
+            let is_run =
+                |run: &[Sample]| run.iter().all(|it| is_ready(it) && !has_moved(&run[0], it));
+            samples.windows(streak).position(is_run).map(|it| it + streak - 1)
+        };
         let now = samples.last().map_or(0, |it| it.offset);
-        let window = &samples[begun.map_or(samples.len(), |it| it + streak - 1)..];
+        let window = &samples[begun(samples).unwrap_or(samples.len())..];
         if let Some(cause) = self.fatal(who, samples) {
             return Verdict::Unhealthy(cause);
         }
+        // One look that fails may be the probe's own hiccup: the proof begins anew after it.
+        let failed = samples.iter().rposition(|it| !is_ready(it)).map_or(0, |it| it + 1);
+        let since = begun(&samples[failed..]).map(|it| samples[failed + it].offset);
         match window.first() {
             Some(first) if window.iter().any(|it| has_moved(first, it)) => Verdict::Unhealthy(
                 moved_beside(first, window)
                     .unwrap_or_else(|| Cause::Restarted { seen: restarts(samples) }),
             ),
-            Some(first) if window.iter().all(is_ready) && now - first.offset >= self.window => {
-                Verdict::Healthy
-            }
+            Some(_) if since.is_some_and(|it| now - it >= self.window) => Verdict::Healthy,
             Some(_) if now < self.deadline + self.window => Verdict::Undecided,
             None if now < self.deadline => Verdict::Undecided,
             _ => Verdict::Unhealthy(Cause::NeverReady { seen: last_words(samples) }),

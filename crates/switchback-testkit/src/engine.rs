@@ -5,6 +5,7 @@
 use std::future::Future;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use switchback_core::Millis;
 
 /// Something that answers like a container engine.
@@ -46,6 +47,18 @@ pub enum Request {
     RemoveImage { reference: String },
     /// Looks at an image.
     InspectImage { reference: String },
+    /// Makes an image without a registry.
+    Import { reference: String },
+    /// Looks at a named volume.
+    InspectVolume { name: String },
+    /// Ends whatever runs in a container and starts it again.
+    Restart { container: String },
+    /// Runs a program in a container, to its end.
+    Exec { container: String, argv: Vec<String>, input: Vec<u8> },
+    /// Writes files into a folder of a container's own layer.
+    WriteFiles { container: String, folder: String, files: Vec<(String, Vec<u8>)> },
+    /// Reads the file, or all files of the folder, at a path of a container.
+    ReadFiles { container: String, path: String },
 }
 
 impl Request {
@@ -66,12 +79,25 @@ impl Request {
             Self::Tag { .. } => "tag",
             Self::RemoveImage { .. } => "remove image",
             Self::InspectImage { .. } => "inspect image",
+            Self::Import { .. } => "import",
+            Self::InspectVolume { .. } => "inspect volume",
+            Self::Restart { .. } => "restart",
+            Self::Exec { .. } => "exec",
+            Self::WriteFiles { .. } => "write",
+            Self::ReadFiles { .. } => "read",
         }
     }
 
     /// Whether it only looks.
     pub fn is_a_look(&self) -> bool {
-        matches!(self, Self::Inspect { .. } | Self::List { .. } | Self::InspectImage { .. })
+        matches!(
+            self,
+            Self::Inspect { .. }
+                | Self::List { .. }
+                | Self::InspectImage { .. }
+                | Self::InspectVolume { .. }
+                | Self::ReadFiles { .. }
+        )
     }
 
     /// The line that it leaves in the log of effects: the verb and what it was done to.
@@ -88,12 +114,22 @@ impl Request {
             | Self::Pause { container }
             | Self::Unpause { container }
             | Self::Remove { container, .. }
+            | Self::Restart { container }
             | Self::Inspect { container } => format!("{verb} {container}"),
             Self::List { .. } => verb.to_owned(),
             Self::Pull { reference }
             | Self::RemoveImage { reference }
+            | Self::Import { reference }
             | Self::InspectImage { reference } => format!("{verb} {reference}"),
             Self::Tag { image, tag } => format!("{verb} {image} as {tag}"),
+            Self::InspectVolume { name } => format!("{verb} {name}"),
+            Self::Exec { container, argv, .. } => {
+                format!("{verb} {} in {container}", argv.join(" "))
+            }
+            Self::WriteFiles { container, folder, .. } => {
+                format!("{verb} into {folder} of {container}")
+            }
+            Self::ReadFiles { container, path } => format!("{verb} {path} of {container}"),
         }
     }
 }
@@ -109,6 +145,17 @@ pub struct Specification {
     pub ports: Vec<u16>,
     /// The named volumes that it has mounted for writing.
     pub volumes: Vec<String>,
+    /// The request that it was made from, where there was one in the engine's own words.
+    #[serde(default)]
+    pub document: Value,
+}
+
+impl Specification {
+    /// Named volumes and where they are mounted, whoever writes there.
+    pub fn binds(&self) -> impl Iterator<Item = (&str, &str)> {
+        let binds = self.document["HostConfig"]["Binds"].as_array().into_iter().flatten();
+        binds.filter_map(|it| it.as_str()?.split_once(':'))
+    }
 }
 
 /// When a container is started again without being asked.
@@ -161,6 +208,8 @@ pub struct Container {
     pub was_started: bool,
     /// Whether it was stopped by hand since.
     pub was_stopped: bool,
+    /// Whether a program is under way in it whose caller has left.
+    pub is_busy: bool,
 }
 
 /// What a container is doing.
@@ -206,6 +255,21 @@ pub enum Answer {
     Containers(Vec<Container>),
     /// An image.
     Image(Image),
+    /// What a program did.
+    Output(Output),
+    /// Files: path and content.
+    Files(Vec<(String, Vec<u8>)>),
+}
+
+/// What a program did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Output {
+    /// Its exit code.
+    pub code: i64,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it wrote to stderr.
+    pub stderr: String,
 }
 
 /// What a request that did not work is answered.

@@ -4,10 +4,13 @@ use switchback_core::Millis;
 
 use crate::engine::Request;
 
+/// The verb of every request.
+pub const ANY: &str = "any";
+
 /// What one request meets in place of an ordinary day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The verb of the request, see [`Request::verb`].
+    /// The verb of the request, see [`Request::verb`], or [`ANY`].
     pub verb: &'static str,
     /// How many requests of that verb go well before.
     pub after: usize,

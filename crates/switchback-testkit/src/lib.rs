@@ -8,6 +8,7 @@ pub mod disk;
 pub mod engine;
 pub mod facts;
 pub mod faults;
+pub mod http;
 pub mod journal;
 pub mod lab;
 pub mod lease;

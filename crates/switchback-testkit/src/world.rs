@@ -7,6 +7,7 @@
 mod containers;
 mod events;
 mod images;
+mod programs;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -19,7 +20,7 @@ use switchback_core::{Clock, Millis};
 use crate::{
     clock::VirtualClock,
     engine::{Answer, Container, Engine, Image, Logged, Refusal, Request, Status},
-    faults::{Effect, Event, Fault, Reply},
+    faults::{ANY, Effect, Event, Fault, Reply},
 };
 
 /// The engine, the registry beside it, and whoever else is at work there.
@@ -35,6 +36,17 @@ struct Inner {
     containers: Vec<Container>,
     images: Vec<Image>,
     volumes: BTreeSet<String>,
+    /// What each volume holds: the images of those who were started with it, in their order.
+    data: BTreeMap<String, Vec<String>>,
+    /// Copies of that, by folder and mount.
+    copies: BTreeMap<String, Vec<String>>,
+    /// Files of containers' own layers by container and path, and of our volume by path.
+    files: BTreeMap<(String, String), Vec<u8>>,
+    /// Images whose service never becomes ready.
+    ill: BTreeSet<String>,
+    /// What never may happen and has.
+    damage: Vec<Logged>,
+    hooks: Hooks,
     /// Names that a half-made container holds.
     reserved: BTreeSet<String>,
     /// What the registry has: each reference and the id of its image.
@@ -45,6 +57,15 @@ struct Inner {
     log: Vec<Logged>,
     overlaps: Vec<Logged>,
     made: u32,
+}
+
+/// What the engine is told not to do, so that a test can see what that protects from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hooks {
+    /// It says that it has set a restart policy, and has not.
+    pub keeps_policies: bool,
+    /// The keeper says that it has written the target's journal, and has not.
+    pub loses_journal: bool,
 }
 
 type Answered = Result<Answer, Refusal>;
@@ -97,6 +118,40 @@ impl World {
         self.look(|it| it.overlaps.clone())
     }
 
+    /// Makes every service of that image one that never becomes ready.
+    pub fn spoil(&self, image: &str) {
+        self.look(|it| it.ill.insert(image.to_owned()));
+    }
+
+    /// Takes protections away.
+    pub fn set_hooks(&self, hooks: Hooks) {
+        self.look(|it| it.hooks = hooks);
+    }
+
+    /// What never may happen and has: a copy of data that was being written, or the like.
+    pub fn damage(&self) -> Vec<Logged> {
+        self.look(|it| it.damage.clone())
+    }
+
+    /// What a volume holds: the images of those who were started with it, in their order.
+    pub fn data(&self, volume: &str) -> Vec<String> {
+        self.look(|it| it.data.get(volume).cloned().unwrap_or_default())
+    }
+
+    /// All images.
+    pub fn images(&self) -> Vec<Image> {
+        self.look(|it| it.images.clone())
+    }
+
+    /// The files of our volume, by path.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let ours = |it: &Inner| {
+            let all = it.files.iter().filter(|it| it.0.0.is_empty());
+            all.map(|((_, path), content)| (path.clone(), content.clone())).collect()
+        };
+        self.look(|it| ours(it))
+    }
+
     /// The container that answers on that port of the host.
     pub fn serves(&self, port: u16) -> Option<Container> {
         let serves = |it: &&Container| {
@@ -124,7 +179,12 @@ impl World {
     /// without the faults: what a process that died has left behind.
     #[must_use]
     pub fn snapshot(&self) -> Self {
-        let clock = VirtualClock::default();
+        self.copied_to(VirtualClock::default())
+    }
+
+    /// The same on that clock, which is set to the time of this world.
+    #[must_use]
+    pub fn copied_to(&self, clock: VirtualClock) -> Self {
         clock.pass(self.clock.now());
         let mut inner = self.look(|it| it.clone());
         inner.faults.clear();
@@ -188,7 +248,7 @@ impl Inner {
     }
 
     fn take_fault(&mut self, verb: &str) -> Option<Fault> {
-        let at = self.faults.iter().position(|it| it.verb == verb)?;
+        let at = self.faults.iter().position(|it| it.verb == verb || it.verb == ANY)?;
         match &mut self.faults[at].after {
             0 => self.faults.remove(at),
             more => {
@@ -203,7 +263,7 @@ impl Inner {
         let before = self.running_writers();
         let line = self.named_line(request);
         let answer = self.carry_out(request);
-        let is_effect = matches!(answer, Ok(Answer::Done | Answer::Created(_)));
+        let is_effect = matches!(answer, Ok(Answer::Done | Answer::Created(_) | Answer::Output(_)));
         if is_effect && !request.is_a_look() {
             self.log.push((now, line));
         }
@@ -229,7 +289,9 @@ impl Inner {
             Request::SetPolicy { container, policy } => self.set_policy(container, *policy),
             Request::Remove { container, force } => self.remove(container, *force),
             Request::Inspect { container } => {
-                let found = self.container(container)?.clone();
+                let mut found = self.container(container)?.clone();
+                let is_program = |it: &Request| matches!(it, Request::Exec { container, .. } if *container == found.id);
+                found.is_busy = self.pending.iter().any(|(_, it)| is_program(it));
                 Ok(Answer::Container(Box::new(found)))
             }
             Request::List { all } => Ok(Answer::Containers(self.listed(*all))),
@@ -237,6 +299,19 @@ impl Inner {
             Request::Tag { image, tag } => self.tag(image, tag),
             Request::RemoveImage { reference } => self.remove_image(reference),
             Request::InspectImage { reference } => Ok(Answer::Image(self.image(reference)?)),
+            Request::Import { reference } => self.import(reference),
+            Request::InspectVolume { name } => match self.volumes.contains(name) {
+                true => Ok(Answer::Done),
+                false => Err(refused(404, format!("get {name}: no such volume"))),
+            },
+            Request::Restart { container } => self.restart_one(container),
+            Request::Exec { container, argv, input } => {
+                self.exec(container, argv, input).map(Answer::Output)
+            }
+            Request::WriteFiles { container, folder, files } => {
+                self.write_files(container, folder, files)
+            }
+            Request::ReadFiles { container, path } => self.read_files(container, path),
         }
     }
 }

@@ -80,6 +80,17 @@ fn a_flapping_service_is_never_healthy() {
 }
 
 #[test]
+fn after_a_look_that_failed_the_proof_begins_anew() {
+    for who in [Judged::New, Judged::Old] {
+        let hiccup = |at| if at == 8_000 { None } else { Some(seen(true)) };
+        assert_eq!(judge(&POLICY, who, hiccup), (19_500, Verdict::Healthy), "{who:?}");
+    }
+    let (at, verdict) = judge(&POLICY, Judged::New, |at| Some(seen(at < 8_000)));
+    assert!(matches!(verdict, Verdict::Unhealthy(Cause::NeverReady { .. })));
+    assert_eq!(at, 70_000, "the deadline and the window");
+}
+
+#[test]
 fn a_process_that_ended_for_good_is_not_waited_for() {
     let ended =
         |_| Some(Seen { running: false, exited: Some(137), out_of_memory: true, ..seen(false) });

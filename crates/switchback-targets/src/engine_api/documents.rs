@@ -9,7 +9,7 @@ use hyper_util::{
 use hyperlocal::UnixConnector;
 use serde_json::Value;
 
-use super::{EngineError, EngineLocation, error::chain, podman};
+use super::{EngineError, EngineLocation, Pipe, error::chain, pipe, podman};
 
 /// The largest answer that is read: a list of ten thousand containers is about 20 MiB.
 const BODY_LIMIT: usize = 64 << 20;
@@ -25,6 +25,7 @@ pub(super) struct Documents {
 enum Transport {
     Unix(Client<UnixConnector, Full<Bytes>>, String),
     Tcp(Client<HttpConnector, Full<Bytes>>, String),
+    Pipe(Client<Pipe, Full<Bytes>>),
 }
 
 impl Documents {
@@ -45,6 +46,10 @@ impl Documents {
         Ok(Self { transport, prefix: String::new() })
     }
 
+    pub(super) fn through(pipe: &Pipe) -> Self {
+        Self { transport: Transport::Pipe(pipe.documents()), prefix: String::new() }
+    }
+
     pub(super) fn with_version(self, (major, minor): (u64, u64)) -> Self {
         Self { prefix: format!("/v{major}.{minor}"), ..self }
     }
@@ -62,10 +67,8 @@ impl Documents {
         let path = format!("{}{path}", self.prefix);
         let uri: hyper::Uri = match &self.transport {
             Transport::Unix(_, socket) => hyperlocal::Uri::new(socket, &path).into(),
-            Transport::Tcp(_, base) => {
-                let uri = format!("{base}{path}").parse();
-                uri.map_err(|_| EngineError::Nonsense { what: "the address", got: base.clone() })?
-            }
+            Transport::Tcp(_, base) => absolute(base, &path)?,
+            Transport::Pipe(_) => absolute(pipe::BASE, &path)?,
         };
         let bytes = body.map(|it| Bytes::from(it.to_string())).unwrap_or_default();
         let request = Request::builder()
@@ -78,6 +81,7 @@ impl Documents {
         let answer = match &self.transport {
             Transport::Unix(client, _) => client.request(request).await,
             Transport::Tcp(client, _) => client.request(request).await,
+            Transport::Pipe(client) => client.request(request).await,
         };
         let answer = answer.map_err(|it| EngineError::Broken { reason: in_words(&it) })?;
         let status = answer.status().as_u16();
@@ -85,6 +89,11 @@ impl Documents {
         let body = body.map_err(|it| EngineError::Broken { reason: it.to_string() })?.to_bytes();
         read(status, &body)
     }
+}
+
+fn absolute(base: &str, path: &str) -> Result<hyper::Uri, EngineError> {
+    let uri = format!("{base}{path}").parse();
+    uri.map_err(|_| EngineError::Nonsense { what: "the address", got: base.to_owned() })
 }
 
 /// What the system says, in the words that it has for it; else all that the client knows.

@@ -13,6 +13,7 @@ mod guard;
 mod images;
 mod location;
 mod logs;
+mod pipe;
 mod podman;
 mod removal;
 
@@ -25,7 +26,9 @@ pub use exec::{ExecOutput, Input};
 pub use guard::Guard;
 pub use images::{ImportedImage, PullProgress};
 pub use location::{EngineLocation, LocationError, locate};
+pub use pipe::{Open, Pipe};
 use serde_json::Value;
+use switchback_core::Millis;
 
 use self::{documents::Documents, removal::Removal};
 use crate::patience::within;
@@ -64,6 +67,7 @@ pub struct EngineClient {
     location: EngineLocation,
     facts: EngineFacts,
     guard: Option<Arc<dyn Guard>>,
+    boot_time: fn() -> Millis,
 }
 
 /// What an engine says of itself.
@@ -88,12 +92,28 @@ pub struct EngineFacts {
 impl EngineClient {
     /// Connects, asks who is there, and settles on an API version.
     pub async fn connect(location: &EngineLocation) -> Result<Self, EngineError> {
+        let docker = |api: &ClientVersion| connect(location, api);
+        Self::meet(location, Documents::new(location)?, docker, boot_time).await
+    }
+
+    /// The same with an engine at the other end of a pipe.
+    pub async fn connect_through(pipe: &Pipe) -> Result<Self, EngineError> {
+        let location = EngineLocation { url: pipe::BASE.to_owned(), source: "a pipe" };
+        let docker = |api: &ClientVersion| pipe.docker(api);
+        Self::meet(&location, Documents::through(pipe), docker, pipe.boot_time).await
+    }
+
+    async fn meet(
+        location: &EngineLocation,
+        documents: Documents,
+        docker: impl FnOnce(&ClientVersion) -> Result<Docker, bollard::errors::Error>,
+        boot_time: fn() -> Millis,
+    ) -> Result<Self, EngineError> {
         let unreachable = |reason: String| EngineError::Unreachable {
             location: location.url.clone(),
             source_of_location: location.source.to_owned(),
             reason,
         };
-        let documents = Documents::new(location)?;
         let version = within(CONNECT_LIMIT, documents.get("/version")).await;
         let version = match version {
             None => return Err(unreachable("no answer within 4 s".to_owned())),
@@ -115,14 +135,20 @@ impl EngineClient {
         let info = info.ok_or_else(|| unreachable("no answer within 10 s".to_owned()))??;
         let spoken =
             ClientVersion { major_version: as_usize(api.0), minor_version: as_usize(api.1) };
-        let docker = connect(location, &spoken).map_err(|it| unreachable(it.to_string()))?;
+        let docker = docker(&spoken).map_err(|it| unreachable(it.to_string()))?;
         Ok(Self {
             docker,
             documents,
             location: location.clone(),
             facts: facts(&version, &info, api),
             guard: None,
+            boot_time,
         })
+    }
+
+    /// Milliseconds on the clock by which leases on it are measured. It goes on in suspend.
+    pub(crate) fn boot_time(&self) -> Millis {
+        (self.boot_time)()
     }
 
     /// What the engine says of itself.
@@ -270,6 +296,13 @@ fn connect(
     }
 }
 
+/// Milliseconds on the clock that goes on in suspend.
+fn boot_time() -> Millis {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
+}
+
 /// The newest API that both sides speak.
 fn settle(version: &Value) -> Result<(u64, u64), EngineError> {
     let word = |key: &str| version[key].as_str().unwrap_or_default().to_owned();
@@ -337,63 +370,4 @@ fn kind(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_newest_api_that_both_speak_is_used() {
-        let docker = |api: &str| json!({"Version": "28.5.0", "ApiVersion": api});
-        assert_eq!(settle(&docker("1.41")).unwrap(), (1, 41));
-        assert_eq!(settle(&docker("1.52")).unwrap(), (1, 51));
-    }
-
-    #[test]
-    fn an_engine_that_is_too_old_is_named() {
-        let old = settle(&json!({"Version": "19.03.1", "ApiVersion": "1.40"})).unwrap_err();
-        assert_eq!(old.code(), "preflight_failed");
-        assert!(old.to_string().contains("Docker 19.03.1 (API 1.40)"), "{old}");
-        let podman = json!({"Version": "4.9.3", "ApiVersion": "1.41",
-            "Components": [{"Name": "Podman Engine"}]});
-        assert!(settle(&podman).unwrap_err().to_string().contains("Podman 4.9.3"));
-    }
-
-    #[test]
-    fn podman_is_the_same_engine_each_time_it_is_asked() {
-        let podman = json!({"Version": "5.4.2", "Components": [{"Name": "Podman Engine"}]});
-        let asked = |id: &str| {
-            let info =
-                json!({"ID": id, "Name": "web1", "DockerRootDir": "/var/lib/containers/storage"});
-            facts(&podman, &info, (1, 41)).id
-        };
-        assert_eq!(asked("1"), asked("2"));
-        let docker = json!({"Version": "28.5.2"});
-        let info = |id: &str| json!({"ID": id, "Name": "web1"});
-        assert_ne!(facts(&docker, &info("1"), (1, 41)).id, facts(&docker, &info("2"), (1, 41)).id);
-    }
-
-    #[test]
-    fn a_container_is_never_found_by_the_beginning_of_its_id() {
-        let found = || json!({"Id": "db12f0", "Name": "/somebodys"});
-        assert_eq!(is_meant(found(), "db").unwrap(), None);
-        assert!(is_meant(found(), "db12f0").unwrap().is_some());
-        assert!(is_meant(found(), "somebodys").unwrap().is_some());
-        assert!(is_meant(Value::Null, "web").is_err());
-    }
-
-    #[test]
-    fn the_order_in_which_the_engine_lists_mounts_is_not_seen() {
-        let mounts = |order: [&str; 3]| {
-            let list: Vec<Value> = order.iter().map(|it| json!({"Destination": it})).collect();
-            with_sorted_mounts(json!({"Id": "1", "Mounts": list}))
-        };
-        assert_eq!(mounts(["/b", "/a", "/c"]), mounts(["/c", "/b", "/a"]));
-    }
-
-    #[test]
-    fn names_are_escaped_for_paths_and_references_stay_readable() {
-        assert_eq!(encode("a/b:c@sha256:d"), "a/b:c@sha256:d");
-        assert_eq!(encode("a b?c"), "a%20b%3Fc");
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! What a request does to a container, and what it is answered.
 
 use super::{Answered, Inner, refused};
-use crate::engine::{Answer, Container, Refusal, RestartPolicy, Specification, Status};
+use crate::engine::{Answer, Container, Refusal, Request, RestartPolicy, Specification, Status};
 
 impl Inner {
     pub(super) fn container(&self, key: &str) -> Result<&Container, Refusal> {
@@ -50,7 +50,7 @@ impl Inner {
         self.assert_free(name)?;
         self.made += 1;
         let id = format!("{:08x}{:056x}", self.made.wrapping_mul(0x9E37_79B1), self.made);
-        self.volumes.extend(specification.volumes.iter().cloned());
+        self.add_volumes(specification);
         self.containers.push(Container {
             id: id.clone(),
             name: name.to_owned(),
@@ -62,6 +62,7 @@ impl Inner {
             exit_code: 0,
             was_started: false,
             was_stopped: false,
+            is_busy: false,
         });
         Ok(Answer::Created(id))
     }
@@ -99,7 +100,12 @@ impl Inner {
             }
         }
         // A volume that was pruned is made anew, empty.
-        self.volumes.extend(self.containers[at].specification.volumes.iter().cloned());
+        let specification = self.containers[at].specification.clone();
+        self.add_volumes(&specification);
+        for volume in &specification.volumes {
+            let writer = self.containers[at].image_id.clone();
+            self.data.entry(volume.clone()).or_default().push(writer);
+        }
         self.made += 1;
         let container = &mut self.containers[at];
         (container.status, container.pid) = (Status::Running, 1_000 + self.made);
@@ -149,11 +155,14 @@ impl Inner {
     }
 
     pub(super) fn set_policy(&mut self, key: &str, policy: RestartPolicy) -> Answered {
+        let keeps = self.hooks.keeps_policies;
         let container = self.container_mut(key)?;
         if container.status == Status::Dead {
             return Err(refused(409, "Container is marked for removal and cannot be updated"));
         }
-        container.specification.policy = policy;
+        if !keeps {
+            container.specification.policy = policy;
+        }
         Ok(Answer::Done)
     }
 
@@ -166,6 +175,7 @@ impl Inner {
             return Err(refused(409, message));
         }
         self.containers.remove(at);
+        self.forget_what_is_gone();
         Ok(Answer::Done)
     }
 
@@ -174,6 +184,42 @@ impl Inner {
         container.end(137);
         container.status = Status::Dead;
         Ok(())
+    }
+
+    /// Volumes come with whoever mounts them.
+    fn add_volumes(&mut self, specification: &Specification) {
+        self.volumes.extend(specification.volumes.iter().cloned());
+        self.volumes.extend(specification.binds().map(|(source, _)| source.to_owned()));
+    }
+
+    /// Files and pending programs of containers and volumes that are no longer there.
+    pub(super) fn forget_what_is_gone(&mut self) {
+        let (containers, volumes) = (&self.containers, &self.volumes);
+        let is_there = |id: &String| containers.iter().any(|it| it.id == *id);
+        self.files.retain(|(id, _), _| match id.as_str() {
+            "" => volumes.contains(super::programs::VOLUME),
+            _ => is_there(id),
+        });
+        self.data.retain(|volume, _| volumes.contains(volume));
+        if !volumes.contains(super::programs::VOLUME) {
+            self.copies.clear();
+        }
+        self.pending.retain(|(_, request)| match request {
+            Request::Exec { container, .. } => is_there(container),
+            _ => true,
+        });
+    }
+
+    /// Programs in it end with it. Its policy plays no part.
+    pub(super) fn restart_one(&mut self, key: &str) -> Answered {
+        let at = self.position(key)?;
+        let id = self.containers[at].id.clone();
+        self.pending
+            .retain(|(_, it)| !matches!(it, Request::Exec { container, .. } if *container == id));
+        self.containers[at].end(0);
+        self.run(at)?;
+        self.containers[at].was_stopped = false;
+        Ok(Answer::Done)
     }
 
     /// The signal is sent, and the process does not go.

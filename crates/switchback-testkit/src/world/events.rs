@@ -53,8 +53,12 @@ impl Inner {
         self.containers.retain(|it| matches!(it.status, Status::Running | Status::Paused));
         let containers = &self.containers;
         self.images.retain(|image| containers.iter().any(|it| it.image_id == image.id));
-        let uses = |it: &Container, volume: &String| it.specification.volumes.contains(volume);
+        let uses = |it: &Container, volume: &String| {
+            it.specification.volumes.contains(volume)
+                || it.specification.binds().any(|(source, _)| source == volume)
+        };
         self.volumes.retain(|volume| !volumes || containers.iter().any(|it| uses(it, volume)));
+        self.forget_what_is_gone();
     }
 
     fn crash(&mut self, key: &str, code: i64) {
@@ -100,6 +104,9 @@ impl Inner {
             | Request::Unpause { container }
             | Request::Rename { container, .. }
             | Request::SetPolicy { container, .. }
+            | Request::Restart { container }
+            | Request::Exec { container, .. }
+            | Request::WriteFiles { container, .. }
             | Request::Remove { container, .. } => {
                 if let Ok(found) = self.container(container) {
                     container.clone_from(&found.id.clone());
@@ -118,7 +125,10 @@ impl Inner {
             if let Request::Create { name, .. } = &request {
                 self.reserved.remove(name);
             }
-            let came = matches!(self.effect(due, &request), Ok(Answer::Done | Answer::Created(_)));
+            let came = matches!(
+                self.effect(due, &request),
+                Ok(Answer::Done | Answer::Created(_) | Answer::Output(_))
+            );
             if let Some(last) = self.log.last_mut().filter(|_| came) {
                 last.1.insert_str(0, "late ");
             }

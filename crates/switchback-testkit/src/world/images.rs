@@ -58,6 +58,14 @@ impl Inner {
         }
     }
 
+    /// An image without a digest: no registry knows it.
+    pub(super) fn import(&mut self, reference: &str) -> Answered {
+        let id = format!("sha256:image-of-{reference}");
+        self.add_image(&id);
+        self.move_tag(&id, reference);
+        Ok(Answer::Done)
+    }
+
     pub(super) fn tag(&mut self, image: &str, tag: &str) -> Answered {
         let id = self.image(image)?.id;
         self.move_tag(&id, tag);
@@ -74,22 +82,26 @@ impl Inner {
         }
     }
 
+    /// With the last tag of a repository its digests go too; with the last reference the image.
     pub(super) fn remove_image(&mut self, reference: &str) -> Answered {
-        let found = self.image(reference)?;
-        let names = found.tags.len() + found.digests.len();
-        let is_tag = found.tags.iter().any(|it| it == reference);
-        let is_last =
-            if is_tag { found.tags.len() == 1 } else { names <= 1 || found.id == reference };
-        let is_used = self.containers.iter().any(|it| it.image_id == found.id);
+        let mut left = self.image(reference)?;
+        let (is_tag, by_id) = (left.tags.iter().any(|it| it == reference), left.id == reference);
+        let digest = without_tag(reference).unwrap_or_else(|| reference.to_owned());
+        left.tags.retain(|it| it != reference && !by_id);
+        left.digests.retain(|it| *it != digest && !by_id);
+        let is_of = |it: &String| repository(it) == repository(reference);
+        if is_tag && !left.tags.iter().any(is_of) {
+            left.digests.retain(|it| !is_of(it));
+        }
+        let is_last = left.tags.is_empty() && left.digests.is_empty();
+        let is_used = self.containers.iter().any(|it| it.image_id == left.id);
         if is_last && is_used {
             let message = format!("conflict: unable to remove {reference}: a container uses it");
             return Err(refused(409, message));
         }
-        if is_last {
-            self.images.retain(|it| it.id != found.id);
-        } else if let Some(image) = self.images.iter_mut().find(|it| it.id == found.id) {
-            image.tags.retain(|it| it != reference);
-            image.digests.retain(|it| it != reference);
+        self.images.retain(|it| it.id != left.id);
+        if !is_last {
+            self.images.push(left);
         }
         Ok(Answer::Done)
     }

@@ -41,33 +41,43 @@ pub(crate) async fn drive(
     follow: &dyn Follow,
     confirm: Confirm<'_>,
 ) -> Answer<Value> {
-    let connected = connect(deployment).await?;
-    refuse_other_engine(around.store, &connected)?;
+    drive_on(around, &connect(deployment).await?, request, follow, confirm).await
+}
+
+/// The same on an engine that is known.
+pub(super) async fn drive_on(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    follow: &dyn Follow,
+    confirm: Confirm<'_>,
+) -> Answer<Value> {
+    refuse_other_engine(around.store, connected)?;
     let kept = connected.kept().await?;
     refuse_strangers(kept.state.as_ref(), around.store.id(), &connected.name)?;
-    let kept = settled(around, &connected, request, kept, follow, false).await?;
-    let prepared = Box::pin(prepare(around, &connected, &kept, request, &execute::id())).await;
+    let kept = settled(around, connected, request, kept, follow, false).await?;
+    let prepared = Box::pin(prepare(around, connected, &kept, request, &execute::id())).await;
     let prepared = match prepared {
         Ok(prepared) => prepared,
-        Err(error) => return Err(unless_held(&connected, error).await),
+        Err(error) => return Err(unless_held(connected, error).await),
     };
     let action = request.goal.action();
     if prepared.planned.is_none() {
-        let mut document = up_to_date(&connected, &prepared, action);
+        let mut document = up_to_date(connected, &prepared, action);
         let decided = &prepared.desired.decisions;
-        if let Err(error) = decisions::wish(around, &connected, request, decided).await
+        if let Err(error) = decisions::wish(around, connected, request, decided).await
             && let Some(warnings) = document["warnings"].as_array_mut()
         {
             warnings.push(decisions::not_kept(&error));
         }
         return Ok(document);
     }
-    let document = super::plan_document::document(&connected, &prepared);
+    let document = super::plan_document::document(connected, &prepared);
     confirm(&document)?;
-    let ended = Box::pin(execute(around, &connected, request, &prepared)).await?;
+    let ended = Box::pin(execute(around, connected, request, &prepared)).await?;
     let role = Role::Asked { action, plan: &document };
-    let document = conclude(around, &connected, role, &ended, follow).await;
-    noted(after(around, &connected, &ended).await);
+    let document = conclude(around, connected, role, &ended, follow).await;
+    noted(after(around, connected, &ended).await);
     Ok(document)
 }
 
@@ -89,7 +99,7 @@ pub(crate) async fn settled(
     waits: bool,
 ) -> Answer<Kept> {
     let patience = std::time::Duration::from_millis(request.lock_timeout_ms);
-    let deadline = std::time::Instant::now() + patience;
+    let deadline = tokio::time::Instant::now() + patience;
     let mut kept = kept;
     loop {
         let Some(interrupted) = recover::find(around, connected, &kept).await? else {
@@ -104,7 +114,7 @@ pub(crate) async fn settled(
                 Box::pin(finish_first(around, connected, request, interrupted, follow)).await?;
                 return connected.kept().await;
             }
-            Some(error) if std::time::Instant::now() >= deadline => return Err(error),
+            Some(error) if tokio::time::Instant::now() >= deadline => return Err(error),
             Some(_) => tokio::time::sleep(std::time::Duration::from_millis(500)).await,
         }
         kept = connected.kept().await?;
@@ -178,22 +188,32 @@ pub(crate) async fn recover_one(
     follow: &dyn Follow,
     confirm: Confirm<'_>,
 ) -> Answer<Option<Value>> {
-    let connected = connect(deployment).await?;
+    recover_on(around, &connect(deployment).await?, way, follow, confirm).await
+}
+
+/// The same on an engine that is known.
+pub(super) async fn recover_on(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    way: Way,
+    follow: &dyn Follow,
+    confirm: Confirm<'_>,
+) -> Answer<Option<Value>> {
     let kept: Kept = connected.kept().await?;
-    let Some(interrupted) = recover::find(around, &connected, &kept).await? else {
+    let Some(interrupted) = recover::find(around, connected, &kept).await? else {
         return Ok(None);
     };
     confirm(&json!({ "deployment": connected.name, "operation": interrupted.operation }))?;
     let request =
         Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
     let (id, role) = (interrupted.operation.clone(), Role::of_recovery(&interrupted));
-    let ended = Box::pin(recover::recover(around, &connected, &request, interrupted, way)).await?;
+    let ended = Box::pin(recover::recover(around, connected, &request, interrupted, way)).await?;
     let Some(ended) = ended else {
         noted(never_began(around, &id));
         return Ok(None);
     };
-    let document = conclude(around, &connected, role, &ended, follow).await;
-    noted(after(around, &connected, &ended).await);
+    let document = conclude(around, connected, role, &ended, follow).await;
+    noted(after(around, connected, &ended).await);
     Ok(Some(document))
 }
 

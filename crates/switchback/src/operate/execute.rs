@@ -1,8 +1,7 @@
 //! Takes the lease, looks again, and runs the transaction.
 
 use switchback_core::{
-    Engine, Outcome, Record,
-    engine::RecoverError,
+    Outcome, Record,
     event::{EventKind, StepTitle},
     lease::Holder,
 };
@@ -30,6 +29,7 @@ use super::{
     now,
     prepare::{self, Prepared},
     report,
+    transact::{Course, Transaction},
 };
 use crate::{
     error::{CommandError, locked},
@@ -122,12 +122,12 @@ pub async fn lease_after(
     let generation = before.map_or(1, |it| it.generation + 1);
     around.store.claim(operation);
     let deadline =
-        std::time::Instant::now() + std::time::Duration::from_millis(request.lock_timeout_ms);
+        tokio::time::Instant::now() + std::time::Duration::from_millis(request.lock_timeout_ms);
     loop {
         let holder = around.who.holder(around.store.id(), operation, now(), generation);
         match acquire(&connected.engine, connected.target(), holder, data).await {
             Ok(lease) => return Ok(lease),
-            Err(LeaseError::Held(held)) if std::time::Instant::now() >= deadline => {
+            Err(LeaseError::Held(held)) if tokio::time::Instant::now() >= deadline => {
                 return Err(locked(&held, &connected.name, now()));
             }
             Err(LeaseError::Held(_)) => {
@@ -219,18 +219,16 @@ async fn run(
     gate.short_looks = ShortLooks::after_starts();
     gate.beside.clone_from(&planned.plan.gate.expect.beside);
     let mut journal = TwinJournal::new(around.store, operation, Vec::new(), lease);
-    let mut engine = Engine {
+    let transaction = Transaction {
         driver: &driver,
         gate: &gate,
-        clock: &report::WallClock,
         journal: &mut journal,
         lease,
         interrupt: around.interrupt.clone(),
         reporter,
     };
-    let holder = lease.holder().to_string();
-    let outcome = Box::pin(engine.execute(planned.plan.clone(), holder)).await;
-    let outcome = outcome.map_err(|it| CommandError::from(RecoverError::from(it)));
+    let outcome = Box::pin(transaction.carry_out(Course::New(planned.plan.clone()))).await;
+    let outcome = outcome.map_err(CommandError::from);
     let (operation, records) = (operation.clone(), journal.records().to_vec());
     let (evidence, killed) = (driver.take_evidence(), driver.take_killed());
     Ok(Ended { operation, outcome, records, evidence, killed, started_at })

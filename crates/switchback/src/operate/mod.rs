@@ -29,6 +29,9 @@ pub mod recover;
 pub mod report;
 pub mod result;
 pub mod service_url;
+#[cfg(test)]
+mod tests;
+mod transact;
 pub mod who;
 
 use switchback_core::Interrupt;

@@ -1,7 +1,7 @@
 //! Finishes or undoes what was interrupted: our own at once, another store's once its lease has
 //! gone unrenewed.
 
-use switchback_core::{Engine, Outcome, Record};
+use switchback_core::{Outcome, Record};
 use switchback_targets::{
     container::{
         change::{Change, DataMount},
@@ -20,6 +20,7 @@ use super::{
     execute::{Ended, begin, give_back, is_closed, is_over, lease_after, owner},
     journal::{self, TwinJournal},
     now, prepare, report,
+    transact::{Course, Transaction},
     who::{has_ended, is_alive},
 };
 use crate::{
@@ -98,6 +99,11 @@ pub async fn find(
             super::conclude::over_elsewhere(around, &operation)?;
         }
     }
+    if let Some(operation) = ended_since(around, kept)? {
+        let (records, is_unwatched) = (kept.journal.clone(), false);
+        let is_foreign = false;
+        return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
+    }
     let is_open = !kept.journal.is_empty() && !is_closed(&kept.journal);
     match (&kept.operation, is_open) {
         (Some(operation), true) => {
@@ -117,6 +123,17 @@ pub async fn find(
         }
         _ => Ok(lone_lease(held)),
     }
+}
+
+/// An operation that is stuck in our history, and that another store has brought to its end since.
+fn ended_since(around: &Surroundings<'_>, kept: &Kept) -> Answer<Option<String>> {
+    let Some(operation) = kept.operation.as_ref().filter(|_| end_of(&kept.journal).is_some())
+    else {
+        return Ok(None);
+    };
+    let Lookup::Found(known) = around.store.operation(operation)? else { return Ok(None) };
+    let is_stuck = known.finished.is_some_and(|it| it.outcome == "stuck");
+    Ok(is_stuck.then(|| operation.clone()))
 }
 
 /// A lease without a transaction: its holder works, or died before it began anything.
@@ -274,20 +291,16 @@ async fn run(
     }
     let records = interrupted.records.clone();
     let mut journal = TwinJournal::new(around.store, operation, records, lease);
-    let mut engine = Engine {
+    let transaction = Transaction {
         driver: &driver,
         gate: &gate,
-        clock: &report::WallClock,
         journal: &mut journal,
         lease,
         interrupt: around.interrupt.clone(),
         reporter,
     };
-    let outcome = match way {
-        Way::AcceptCurrent => Box::pin(engine.accept()).await,
-        Way::Finish if interrupted.is_foreign => Box::pin(engine.recover_foreign()).await,
-        Way::Finish => Box::pin(engine.recover()).await,
-    };
+    let is_foreign = interrupted.is_foreign;
+    let outcome = Box::pin(transaction.carry_out(Course::Left { way, is_foreign })).await;
     let outcome = outcome.map_err(CommandError::from);
     let (operation, records) = (operation.clone(), journal.records().to_vec());
     let (evidence, killed) = (driver.take_evidence(), driver.take_killed());

@@ -25,6 +25,10 @@ fn time_of_day() -> Millis {
 
 impl Clock for WallClock {
     fn now(&self) -> Millis {
+        #[cfg(test)]
+        if let Some(now) = super::tests::now() {
+            return now;
+        }
         let (epoch, booted) = BEGUN.get_or_init(|| (time_of_day(), boot_time()));
         epoch + boot_time().saturating_sub(*booted)
     }

@@ -5,7 +5,7 @@ use switchback_core::{Before, TargetError};
 
 use super::ContainerDriver;
 use crate::{
-    container::change::Subject,
+    container::{change::Subject, members::is_temporary},
     engine_api::{EngineError, encode},
 };
 
@@ -53,19 +53,23 @@ impl ContainerDriver {
         })
     }
 
-    /// A container that we made may be gone by now; one that was there before is brought back.
+    /// A container that we made may be gone by now; one that ran before is brought back. Of one that
+    /// was parked nothing that runs has need: if somebody has removed it, its release is made from
+    /// what is recorded, should it ever be gone back to.
     pub(super) async fn rename_back(
         &self,
         subject: &Subject,
         from: &str,
         to: &str,
     ) -> Result<(), TargetError> {
+        let was_parked = is_temporary(from);
         let found = match subject {
-            Subject::Existing(id) => self.bring_back(id, from).await?,
-            Subject::Created(_) => self.find(subject).await?,
+            Subject::Existing(id) if !was_parked => self.bring_back(id, from).await?,
+            Subject::Existing(_) | Subject::Created(_) => self.find(subject).await?,
         };
         let found = match (found, subject) {
             (Some(found), _) => found,
+            (None, _) if was_parked => return Ok(()),
             (None, Subject::Created(_)) => return Ok(()),
             (None, Subject::Existing(_)) => {
                 let expected = format!("container {to}");
@@ -118,20 +122,16 @@ impl ContainerDriver {
             .map_err(|it| it.into_target("internal", format!("set the restart policy of {name}")))
     }
 
+    /// A container that is gone has none to set. If it is made again, then as it ran.
     pub(super) async fn set_policy_back(
         &self,
         subject: &Subject,
         name: &str,
         from: &Value,
     ) -> Result<(), TargetError> {
-        match subject {
-            Subject::Created(_) if self.find(subject).await?.is_none() => Ok(()),
-            Subject::Created(_) => self.set_policy(subject, name, from).await,
-            Subject::Existing(id) => {
-                let found = self.bring_back(id, name).await?;
-                let id = found.map_or_else(|| id.clone(), |it| id_of(&it).to_owned());
-                self.set_policy(&Subject::Existing(id), name, from).await
-            }
+        match self.find(subject).await? {
+            None => Ok(()),
+            Some(_) => self.set_policy(subject, name, from).await,
         }
     }
 }

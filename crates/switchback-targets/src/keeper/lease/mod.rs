@@ -130,13 +130,6 @@ async fn in_time<T>(
     done.ok_or_else(|| EngineError::TimedOut { what: what.to_owned() })?
 }
 
-/// Milliseconds on the clock that goes on in suspend.
-fn boot_time() -> Millis {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    seconds * 1000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
-}
-
 /// Asks for the lease. The target's volumes are mounted in its container, where they are held and
 /// copied.
 pub async fn acquire(
@@ -171,9 +164,9 @@ impl TargetLease {
     /// Asks for its container, and says when. A name that is taken while nobody is seen to have it
     /// belongs to a container that is about to appear, or has just gone: both are soon over.
     async fn ask(&self) -> Result<Millis, LeaseError> {
-        let begun = boot_time();
+        let begun = self.engine.boot_time();
         loop {
-            let asked_at = boot_time();
+            let asked_at = self.engine.boot_time();
             let refused = match self.create().await {
                 Ok(id) => {
                     self.set_id(id);
@@ -185,7 +178,7 @@ impl TargetLease {
             if let Some(held) = look(&self.engine, &self.target).await? {
                 return Err(LeaseError::Held(Box::new(held)));
             }
-            if boot_time().saturating_sub(begun) > UNSEEN_LIMIT_MS {
+            if self.engine.boot_time().saturating_sub(begun) > UNSEEN_LIMIT_MS {
                 return Err(refused.into());
             }
             tokio::time::sleep(UNSEEN_PAUSE).await;
@@ -251,7 +244,7 @@ impl TargetLease {
 
     /// Renews the lease for its whole term, from the moment before it was asked.
     async fn renew(&self) -> Result<(), NotRenewed> {
-        let (asked_at, id) = (boot_time(), self.id());
+        let (asked_at, id) = (self.engine.boot_time(), self.id());
         match self.beat(&id).await {
             Ok(()) => {}
             Err(EngineError::Refused { status: 404, .. }) => self.take_anew(&id).await?,
@@ -302,7 +295,7 @@ impl TargetLease {
     pub(super) async fn confirm(&self, horizon: Millis) -> Result<(), Fenced> {
         let mut left = HOLD_LIMIT;
         while !left.is_zero() {
-            let asked_at = std::time::Instant::now();
+            let asked_at = tokio::time::Instant::now();
             match self.renew().await {
                 Ok(()) if self.lasts(horizon) => return Ok(()),
                 Ok(()) => {}
@@ -318,7 +311,7 @@ impl TargetLease {
 
     fn lasts(&self, horizon: Millis) -> bool {
         let expires_at = self.state.expires_at.load(Ordering::SeqCst);
-        expires_at.saturating_sub(boot_time()) >= horizon
+        expires_at.saturating_sub(self.engine.boot_time()) >= horizon
     }
 
     async fn fenced(&self) -> Fenced {

@@ -1,0 +1,46 @@
+//! Schedules that have found something, each by what happens in it.
+
+use super::{
+    act::Act,
+    less::Missing,
+    run::with_room,
+    schedule::{Scenario, Schedule, Who},
+    schedules::Player,
+};
+
+/// Plays a schedule with one happening, at the last request whose line has `word` in it, or so many
+/// of them earlier.
+fn plays(scenario: Scenario, word: &str, earlier: usize, act: Act, last: Who) {
+    with_room(|| {
+        let player = Player::new();
+        let lines = player.places(scenario).lines;
+        let places = lines.iter().enumerate().filter(|(_, it)| it.contains(word));
+        let mut places: Vec<usize> = places.map(|it| it.0).collect();
+        places.truncate(places.len() - earlier);
+        let at = places.pop().expect("there is such a request");
+        let schedule = Schedule::with(scenario, at, act, Who::Same);
+        let schedule = Schedule { last, ..schedule };
+        let played = player.play(&schedule, Missing::Nothing, |_| ());
+        assert!(played.is_ok(), "{}", played.unwrap_err());
+    });
+}
+
+/// Both the container that was stopped and the one that is to be started are gone then. Each was made
+/// again under the name that the other one needed.
+#[test]
+fn a_prune_before_the_start_of_a_rollback_leaves_what_ran() {
+    plays(Scenario::Rollback, ": start ", 0, Act::Prune, Who::Same);
+}
+
+/// The proof was over with the first look that failed, and the way back was stuck although the old
+/// version served.
+#[test]
+fn one_hiccup_of_a_probe_strands_no_way_back() {
+    plays(Scenario::IllUpdate, ": exec probe", 2, Act::Hangs { effect: false }, Who::Same);
+}
+
+/// It stayed stuck in the history for ever.
+#[test]
+fn what_is_stuck_here_and_was_mended_by_another_store_is_not_stuck_any_more() {
+    plays(Scenario::Update, ": set policy", 0, Act::Away(300_000), Who::Other);
+}
