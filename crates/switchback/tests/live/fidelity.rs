@@ -22,6 +22,7 @@ pub(super) fn specification(inspect: &Value) -> Value {
         "GraphDriver",
         "RestartCount",
         "AppArmorProfile",
+        "ExecIDs",
     ] {
         it.as_object_mut().expect("an object").remove(key);
     }
