@@ -104,6 +104,11 @@ fn config(it: &Container) -> Value {
     if !has_name {
         config.insert("Hostname".to_owned(), json!(it.id.get(..12).unwrap_or(&it.id)));
     }
+    let is_given =
+        |key: &str| config.get(key).and_then(Value::as_array).is_some_and(|it| !it.is_empty());
+    if !is_given("Entrypoint") && !is_given("Cmd") {
+        config.insert("Cmd".to_owned(), brought(&it.image_id)["Cmd"].clone());
+    }
     let mut labels = brought(&it.image_id)["Labels"].as_object().cloned().unwrap_or_default();
     labels.extend(config.get("Labels").and_then(Value::as_object).cloned().unwrap_or_default());
     config.insert("Labels".to_owned(), Value::Object(labels));
@@ -113,7 +118,7 @@ fn config(it: &Container) -> Value {
 /// The configuration that an image brings along.
 fn brought(id: &str) -> Value {
     let label = id.rsplit(':').next().unwrap_or(id);
-    json!({ "Labels": { "org.opencontainers.image.version": label } })
+    json!({ "Cmd": ["serve"], "Labels": { "org.opencontainers.image.version": label } })
 }
 
 fn mounts(it: &Container) -> Value {

@@ -62,7 +62,7 @@ pub(in super::super) fn incoming(reference: &Reference) -> Option<IncomingImage>
     let label = digest.rsplit(':').next().map(str::to_owned);
     Some(IncomingImage {
         reference: reference.familiar(),
-        config: json!({ "Labels": { "org.opencontainers.image.version": label } }),
+        config: json!({ "Cmd": ["serve"], "Labels": { "org.opencontainers.image.version": label } }),
         digest: Some(format!("{}@{digest}", reference.familiar_name())),
         id: None,
         label,
