@@ -12,15 +12,15 @@ use super::{
 /// of them earlier.
 fn plays(scenario: Scenario, word: &str, earlier: usize, act: Act, last: Who) {
     with_room(|| {
-        let player = Player::new();
-        let lines = player.places(scenario).lines;
+        let theatre = Player::new();
+        let lines = theatre.places(scenario).lines;
         let places = lines.iter().enumerate().filter(|(_, it)| it.contains(word));
         let mut places: Vec<usize> = places.map(|it| it.0).collect();
         places.truncate(places.len() - earlier);
         let at = places.pop().expect("there is such a request");
         let schedule = Schedule::with(scenario, at, act, Who::Same);
         let schedule = Schedule { last, ..schedule };
-        let played = player.play(&schedule, Missing::Nothing, |_| ());
+        let played = theatre.play(&schedule, Missing::Nothing, |_| ());
         assert!(played.is_ok(), "{}", played.unwrap_err());
     });
 }

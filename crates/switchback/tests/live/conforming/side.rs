@@ -128,7 +128,7 @@ impl Side {
         self.say(format!("inspect {container}: {line}"));
     }
 
-    pub(super) fn holder(&self, operation: &str) -> Holder {
+    pub(super) fn holder(operation: &str) -> Holder {
         Holder {
             user: "ada".to_owned(),
             host: "here".to_owned(),
@@ -148,7 +148,7 @@ impl Side {
         operation: &str,
         data: &[DataMount],
     ) -> Option<TargetLease> {
-        let (holder, engine) = (self.holder(operation), self.engine.clone());
+        let (holder, engine) = (Self::holder(operation), self.engine.clone());
         let asked = keeper::lease::acquire(&engine, &self.name, holder, data).await;
         let line = match &asked {
             Ok(_) => "given".to_owned(),
