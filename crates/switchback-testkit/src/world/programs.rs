@@ -20,7 +20,8 @@ fn failed(code: i64, what: &str, path: &str) -> Output {
 }
 
 fn lines(all: impl IntoIterator<Item = Value>) -> Output {
-    let stdout = all.into_iter().map(|it| format!("{it}\n")).collect();
+    let all: Vec<String> = all.into_iter().map(|it| it.to_string()).collect();
+    let stdout = if all.is_empty() { String::new() } else { all.join("\n") + "\n" };
     Output { code: 0, stdout, stderr: String::new() }
 }
 
@@ -82,7 +83,7 @@ impl Inner {
             [KEEPER, "put", path, length] => self.put(path, length, input),
             [KEEPER, "remove", path] => self.remove_below(path),
             [KEEPER, "list", path] => self.names_in(path),
-            [KEEPER, "usage", ..] => self.usage(&words),
+            [KEEPER, "usage", ..] => usage(&words),
             [KEEPER, "snapshot", "--to", to, ..] => self.copy_data(&found, to, &words),
             [KEEPER, "restore", "--from", from, "--aside", aside, ..] => {
                 self.restore_data(&found, from, aside, &words)
@@ -125,11 +126,6 @@ impl Inner {
             return failed(2, "No such file or directory", path);
         }
         lines(names.into_iter().map(|it| json!({ "name": it })))
-    }
-
-    fn usage(&self, words: &[&str]) -> Output {
-        let used = mounts(words).map(|(name, _)| json!({ "mount": name, "bytes": 4096 }));
-        lines(used.chain([json!({ "free": { "bytes": 1_u64 << 40 } })]))
     }
 
     fn copy_data(&mut self, keeper: &Container, to: &str, words: &[&str]) -> Output {
@@ -189,6 +185,11 @@ impl Inner {
             self.damage.push((0, line));
         }
     }
+}
+
+fn usage(words: &[&str]) -> Output {
+    let used = mounts(words).map(|(name, _)| json!({ "mount": name, "bytes": 4096 }));
+    lines(used.chain([json!({ "free": { "bytes": 1_u64 << 40 } })]))
 }
 
 /// `--mount NAME=PATH`, each.

@@ -67,6 +67,8 @@ struct Found<'a> {
     strangers: bool,
     /// Another store took it over, and did the same anew.
     taken_over: bool,
+    /// The store of whoever began is lost, and nobody else may have heard of it.
+    is_lost: bool,
     wrong: Vec<String>,
 }
 
@@ -82,8 +84,10 @@ pub(super) fn judged(
     let committed = recorded(&state) != before.recorded && is_current(&state, &before.to);
     let strangers = schedule.has_strangers();
     let taken_over = schedule.has(&Act::TakenOver);
+    let is_lost = schedule.is_lost;
     let (world, wrong) = (&*running.world, Vec::new());
-    let mut found = Found { world, before, state, committed, strangers, taken_over, wrong };
+    let mut found =
+        Found { world, before, state, committed, strangers, taken_over, is_lost, wrong };
     let history = history(running, if schedule.is_lost { Who::Other } else { Who::Same });
     let is_stuck = history.first().is_some_and(|it| outcome(it) == Some("stuck"));
     if is_stuck && strangers {
@@ -201,7 +205,7 @@ impl Found<'_> {
             files.keys().filter_map(|it| it.strip_prefix(SNAPSHOTS)?.split('/').next()).collect();
         for folder in folders {
             // What a failed version wrote is set aside, and kept for a person with the snapshot.
-            let is_aside = !self.committed;
+            let is_aside = !self.committed || self.taken_over;
             if !is_aside && !words.contains(folder.split('-').next().unwrap_or(folder)) {
                 left.push(format!("snapshot {folder}"));
             }
@@ -251,7 +255,7 @@ impl Found<'_> {
         let Some(last) =
             history.first().filter(|it| Some(&it.begun.id) != self.before.recorded.as_ref())
         else {
-            let known = !committed || self.taken_over;
+            let known = !committed || self.taken_over || self.is_lost;
             return self.expect(known, || "committed, and not in the history".to_owned());
         };
         let Some(finished) = &last.finished else {
@@ -268,8 +272,8 @@ impl Found<'_> {
         };
         self.expect(holds, || format!("the history says {said}, committed: {committed}"));
         let is_success = finished.exit_code == 0;
-        self.expect(is_success == (said == "committed"), || {
-            format!("exit code {} for {said}", finished.exit_code)
-        });
+        // A recovery that takes something back has done what it was asked for.
+        let is_right = is_success || said != "committed";
+        self.expect(is_right, || format!("exit code {} for {said}", finished.exit_code));
     }
 }
