@@ -227,7 +227,8 @@ async fn run(
         interrupt: around.interrupt.clone(),
         reporter,
     };
-    let outcome = Box::pin(transaction.carry_out(Course::New(planned.plan.clone()))).await;
+    let outcome =
+        Box::pin(transaction.carry_out(Course::New(Box::new(planned.plan.clone())))).await;
     let outcome = outcome.map_err(CommandError::from);
     let (operation, records) = (operation.clone(), journal.records().to_vec());
     let (evidence, killed) = (driver.take_evidence(), driver.take_killed());

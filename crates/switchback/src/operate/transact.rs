@@ -23,7 +23,7 @@ pub(super) struct Transaction<'a, 'j> {
 #[derive(Debug)]
 pub(super) enum Course {
     /// At its beginning.
-    New(Plan<Change>),
+    New(Box<Plan<Change>>),
     /// Where it was left.
     Left {
         way: Way,
@@ -46,7 +46,7 @@ impl Transaction<'_, '_> {
         let clock = &WallClock;
         let mut engine = Engine { driver, gate, clock, journal, lease, interrupt, reporter };
         match course {
-            Course::New(plan) => Ok(engine.execute(plan, lease.holder().to_string()).await?),
+            Course::New(plan) => Ok(engine.execute(*plan, lease.holder().to_string()).await?),
             Course::Left { way: Way::AcceptCurrent, .. } => engine.accept().await,
             Course::Left { is_foreign: true, .. } => engine.recover_foreign().await,
             Course::Left { .. } => engine.recover().await,

@@ -20,8 +20,8 @@ fn plays(scenario: Scenario, word: &str, earlier: usize, act: Act, last: Who) {
         let at = places.pop().expect("there is such a request");
         let schedule = Schedule::with(scenario, at, act, Who::Same);
         let schedule = Schedule { last, ..schedule };
-        let played = player.play(&schedule, Missing::Nothing, |_| ());
-        assert!(played.is_ok(), "{}", played.unwrap_err());
+        let wrong = player.play(&schedule, Missing::Nothing, |_| ());
+        assert!(wrong.is_ok(), "{}", wrong.unwrap_err());
     });
 }
 

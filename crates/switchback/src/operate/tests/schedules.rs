@@ -52,9 +52,9 @@ impl Player {
         disturb: impl FnOnce(&switchback_testkit::World),
     ) -> Result<(), String> {
         take_away(missing);
-        let played = in_virtual_time(self.stage.play(schedule, disturb));
+        let wrong = in_virtual_time(self.stage.play(schedule, disturb));
         take_away(Missing::Nothing);
-        played
+        wrong
     }
 }
 
@@ -63,8 +63,8 @@ fn nothing_that_nothing_happens_to_goes_wrong() {
     with_room(|| {
         let player = Player::new();
         for scenario in SCENARIOS {
-            let played = player.play(&Schedule::calm(scenario), Missing::Nothing, |_| ());
-            assert_eq!(played, Ok(()), "{scenario:?}");
+            let wrong = player.play(&Schedule::calm(scenario), Missing::Nothing, |_| ());
+            assert_eq!(wrong, Ok(()), "{scenario:?}");
         }
     });
 }
