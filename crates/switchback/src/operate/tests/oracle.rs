@@ -16,7 +16,7 @@ use super::{
     operator::End,
     run::{Log, Running},
     scene::{REFERENCE, VOLUME},
-    schedule::{Schedule, Who},
+    schedule::{Scenario, Schedule, Who},
 };
 use crate::store::{Mode, Operation, Store};
 
@@ -105,6 +105,9 @@ pub(super) fn judged(
         found.images();
     }
     found.says(ends, &history);
+    if committed && schedule.scenario == Scenario::IllUpdate {
+        found.wrong.push("a version was committed that is never ready".to_owned());
+    }
     if !running.world.is_quiet() {
         found.wrong.push("an effect is still to come a day later".to_owned());
     }
