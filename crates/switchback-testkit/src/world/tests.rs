@@ -10,7 +10,7 @@ const NEW: &str = "sha256:2222";
 
 fn specification(image: &str, policy: RestartPolicy) -> Specification {
     let (ports, volumes) = (vec![8080], vec!["data".to_owned()]);
-    Specification { image: image.to_owned(), policy, ports, volumes }
+    Specification { image: image.to_owned(), policy, ports, volumes, ..Specification::default() }
 }
 
 /// A world where `web` serves the old image, and the registry has the new one.

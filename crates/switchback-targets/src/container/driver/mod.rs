@@ -361,6 +361,8 @@ impl Driver for ContainerDriver {
             Change::SetRestartPolicy { from, .. } => Before::Image(from.to_string()),
             Change::Rename { from, .. } => Before::Image(from.clone()),
             Change::MoveTag { was: Some(was), .. } => Before::Image(was.clone()),
+            // Somebody may have pulled it before. Every other name carries the operation's id.
+            Change::PullImage { .. } => Before::Present,
             _ => Before::Absent,
         }
     }

@@ -30,7 +30,8 @@ impl Of {
     fn acts(self) -> Vec<Act> {
         match self {
             Self::Deaths | Self::OtherStores => vec![Act::DieAfter, Act::DieBefore],
-            Self::Late => vec![Act::DieDuring(5_000)],
+            // Later than a way back takes that does not wait for it.
+            Self::Late => vec![Act::DieDuring(15_000)],
             Self::Restarts => vec![Act::PowerCut { effect: true }],
             Self::Sleep => vec![Act::TakenOver],
         }

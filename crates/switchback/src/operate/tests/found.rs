@@ -9,19 +9,19 @@ use super::{
 };
 
 /// Plays a schedule with one happening, at the last request whose line has `word` in it, or so many
-/// of them earlier.
+/// of them earlier, at most at the first one.
 fn plays(scenario: Scenario, word: &str, earlier: usize, act: Act, last: Who) {
     with_room(|| {
-        let theatre = Player::new();
-        let lines = theatre.places(scenario).lines;
+        let player = Player::new();
+        let lines = player.places(scenario).lines;
         let places = lines.iter().enumerate().filter(|(_, it)| it.contains(word));
         let mut places: Vec<usize> = places.map(|it| it.0).collect();
-        places.truncate(places.len() - earlier);
+        places.truncate(places.len().saturating_sub(earlier).max(1));
         let at = places.pop().expect("there is such a request");
         let schedule = Schedule::with(scenario, at, act, Who::Same);
         let schedule = Schedule { last, ..schedule };
-        let played = theatre.play(&schedule, Missing::Nothing, |_| ());
-        assert!(played.is_ok(), "{}", played.unwrap_err());
+        let wrong = player.play(&schedule, Missing::Nothing, |_| ());
+        assert!(wrong.is_ok(), "{}", wrong.unwrap_err());
     });
 }
 
@@ -43,4 +43,12 @@ fn one_hiccup_of_a_probe_strands_no_way_back() {
 #[test]
 fn what_is_stuck_here_and_was_mended_by_another_store_is_not_stuck_any_more() {
     plays(Scenario::Update, ": set policy", 0, Act::Away(300_000), Who::Other);
+}
+
+/// Only the target had heard that it began, so that every step may have been taken: the image was
+/// removed that somebody had pulled before.
+#[test]
+fn an_image_that_was_there_outlives_an_operation_of_which_little_is_known() {
+    let first = usize::MAX;
+    plays(Scenario::IllUpdate, "/journal.json", first, Act::DieAfter, Who::Same);
 }

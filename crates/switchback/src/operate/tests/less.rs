@@ -87,7 +87,10 @@ impl Driver for Less<&ContainerDriver> {
 
     async fn precheck(&self, change: &Change) -> Result<Before, TargetError> {
         if lacks(Missing::Look) {
-            return Ok(ContainerDriver::presumed(change));
+            return Ok(match ContainerDriver::presumed(change) {
+                Before::Present => Before::Absent,
+                before => before,
+            });
         }
         self.inner.precheck(change).await
     }

@@ -82,13 +82,17 @@ impl Process {
     /// Runs it. While it stands still, somebody else takes over.
     pub(super) async fn run(&self, log: &mut Log, other: impl AsyncFn(&mut Log)) -> End {
         time::begin_process(self.wrong_by);
+        let mut claims = Vec::new();
         let end = {
             let mut work = pin!(self.work());
             loop {
                 tokio::select! {
                     biased;
                     signal = self.wire.signalled() => match signal {
-                        Signal::Kill => break End::Killed,
+                        Signal::Kill => {
+                            claims = self.claims();
+                            break End::Killed;
+                        }
                         Signal::TakeOver => {
                             log.say("it stands still, and another store takes over");
                             let since = time::boot_time();
@@ -103,8 +107,21 @@ impl Process {
                 }
             }
         };
+        // Whoever is killed removes nothing, and no lock of theirs is left.
+        for claim in claims {
+            std::fs::write(claim, "").expect("the folder of the store is there");
+        }
         log.process(self, &end);
         end
+    }
+
+    /// The files by which a store knows that an operation is at work.
+    fn claims(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&self.store).into_iter().flatten().flatten();
+        let is_claim = |it: &PathBuf| {
+            it.file_name().is_some_and(|it| it.to_string_lossy().starts_with("at-work-"))
+        };
+        entries.map(|it| it.path()).filter(is_claim).collect()
     }
 }
 

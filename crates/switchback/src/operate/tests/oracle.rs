@@ -16,7 +16,7 @@ use super::{
     operator::End,
     run::{Log, Running},
     scene::{REFERENCE, VOLUME},
-    schedule::{Schedule, Who},
+    schedule::{Scenario, Schedule, Who},
 };
 use crate::store::{Mode, Operation, Store};
 
@@ -105,6 +105,9 @@ pub(super) fn judged(
         found.images();
     }
     found.says(ends, &history);
+    if committed && schedule.scenario == Scenario::IllUpdate {
+        found.wrong.push("a version was committed that is never ready".to_owned());
+    }
     if !running.world.is_quiet() {
         found.wrong.push("an effect is still to come a day later".to_owned());
     }
@@ -205,7 +208,7 @@ impl Found<'_> {
             files.keys().filter_map(|it| it.strip_prefix(SNAPSHOTS)?.split('/').next()).collect();
         for folder in folders {
             // What a failed version wrote is set aside, and kept for a person with the snapshot.
-            let is_aside = !self.committed;
+            let is_aside = !self.committed || self.taken_over;
             if !is_aside && !words.contains(folder.split('-').next().unwrap_or(folder)) {
                 left.push(format!("snapshot {folder}"));
             }
@@ -272,8 +275,8 @@ impl Found<'_> {
         };
         self.expect(holds, || format!("the history says {said}, committed: {committed}"));
         let is_success = finished.exit_code == 0;
-        // A recovery that takes another's operation back has done what it was asked for.
-        let is_right = is_success == (said == "committed") || said == "interrupted";
+        // A recovery that takes something back has done what it was asked for.
+        let is_right = is_success || said != "committed";
         self.expect(is_right, || format!("exit code {} for {said}", finished.exit_code));
     }
 }

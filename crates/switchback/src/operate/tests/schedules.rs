@@ -52,19 +52,19 @@ impl Player {
         disturb: impl FnOnce(&switchback_testkit::World),
     ) -> Result<(), String> {
         take_away(missing);
-        let played = in_virtual_time(self.stage.play(schedule, disturb));
+        let wrong = in_virtual_time(self.stage.play(schedule, disturb));
         take_away(Missing::Nothing);
-        played
+        wrong
     }
 }
 
 #[test]
 fn nothing_that_nothing_happens_to_goes_wrong() {
     with_room(|| {
-        let theatre = Player::new();
+        let player = Player::new();
         for scenario in SCENARIOS {
-            let played = theatre.play(&Schedule::calm(scenario), Missing::Nothing, |_| ());
-            assert_eq!(played, Ok(()), "{scenario:?}");
+            let wrong = player.play(&Schedule::calm(scenario), Missing::Nothing, |_| ());
+            assert_eq!(wrong, Ok(()), "{scenario:?}");
         }
     });
 }
@@ -76,15 +76,15 @@ fn an_update_proves_itself_or_never_happened_whatever_happens() {
     let seed = given.unwrap_or_else(|| getrandom::u64().unwrap_or(1));
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
-        let theatre = Player::new();
+        let player = Player::new();
         loop {
             let run = next.fetch_add(1, Ordering::SeqCst);
             if run >= runs {
                 return;
             }
             let of = seed.wrapping_add(run as u64);
-            let schedule = Schedule::random(of, |it| theatre.places(it));
-            if let Err(wrong) = theatre.play(&schedule, Missing::Nothing, |_| ()) {
+            let schedule = Schedule::random(of, |it| player.places(it));
+            if let Err(wrong) = player.play(&schedule, Missing::Nothing, |_| ()) {
                 let again = format!("SWITCHBACK_SCHEDULES=1 SWITCHBACK_SEED={of}");
                 failures.lock().expect("no panic here").push(format!("{again}\n{wrong}"));
             }

@@ -203,6 +203,8 @@ impl Wire {
                 return pending().await;
             }
             Act::Lost { effect } => return self.with(request, whole(*effect), Reply::Lost).await,
+            // Nothing between here and an engine repeats what makes something.
+            Act::Twice if matches!(request, Request::Create { .. }) => {}
             Act::Twice => return self.with(request, Effect::Twice, Reply::True).await,
             Act::Away(span) => {
                 self.away.0.store(self.world.clock().now() + span, Ordering::SeqCst);

@@ -128,27 +128,13 @@ impl Side {
         self.say(format!("inspect {container}: {line}"));
     }
 
-    pub(super) fn holder(operation: &str) -> Holder {
-        Holder {
-            user: "ada".to_owned(),
-            host: "here".to_owned(),
-            pid: 1,
-            place: String::new(),
-            began: 0,
-            store: "store".to_owned(),
-            operation: operation.to_owned(),
-            since: 0,
-            generation: 1,
-        }
-    }
-
     /// The lease on this name, if it is given.
     pub(super) async fn acquire(
         &mut self,
         operation: &str,
         data: &[DataMount],
     ) -> Option<TargetLease> {
-        let (holder, engine) = (Self::holder(operation), self.engine.clone());
+        let (holder, engine) = (holder(operation), self.engine.clone());
         let asked = keeper::lease::acquire(&engine, &self.name, holder, data).await;
         let line = match &asked {
             Ok(_) => "given".to_owned(),
@@ -169,6 +155,20 @@ impl Side {
         for folder in [keeper::target_folder(&self.name), keeper::snapshots_folder(&self.name)] {
             programs::remove(&self.engine, &Keeper::Anchor, &folder).await.unwrap();
         }
+    }
+}
+
+fn holder(operation: &str) -> Holder {
+    Holder {
+        user: "ada".to_owned(),
+        host: "here".to_owned(),
+        pid: 1,
+        place: String::new(),
+        began: 0,
+        store: "store".to_owned(),
+        operation: operation.to_owned(),
+        since: 0,
+        generation: 1,
     }
 }
 
