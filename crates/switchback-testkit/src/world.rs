@@ -260,6 +260,7 @@ impl Inner {
 
     /// Carries a request out, and logs it if it changed anything.
     fn effect(&mut self, now: Millis, request: &Request) -> Answered {
+        self.wait_for_starts(now, request);
         let before = self.running_writers();
         let line = self.named_line(request);
         let answer = self.carry_out(request);

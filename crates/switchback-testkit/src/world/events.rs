@@ -135,6 +135,31 @@ impl Inner {
         }
     }
 
+    /// A start holds its container until it is over: whoever asks for a change of that one meanwhile
+    /// waits, and finds it started. (A stop does not: it waits for the process, and others go first.)
+    pub(super) fn wait_for_starts(&mut self, now: Millis, request: &Request) {
+        let (Request::Start { container }
+        | Request::Stop { container }
+        | Request::Pause { container }
+        | Request::Unpause { container }
+        | Request::Rename { container, .. }
+        | Request::SetPolicy { container, .. }
+        | Request::Restart { container }
+        | Request::Remove { container, .. }) = request
+        else {
+            return;
+        };
+        let Ok(id) = self.container(container).map(|it| it.id.clone()) else { return };
+        let is_it = |(_, it): &(Millis, Request)| matches!(it, Request::Start { container } if *container == id);
+        if let Some(at) = self.pending.iter().position(is_it) {
+            let (_, start) = self.pending.remove(at);
+            let came = matches!(self.effect(now, &start), Ok(Answer::Done));
+            if let Some(last) = self.log.last_mut().filter(|_| came) {
+                last.1.insert_str(0, "late ");
+            }
+        }
+    }
+
     /// How many running containers write to each volume.
     pub(super) fn running_writers(&self) -> BTreeMap<String, usize> {
         let mut writers = BTreeMap::new();

@@ -223,6 +223,18 @@ async fn a_late_stop_comes_after_the_start_that_was_to_undo_it() {
 }
 
 #[tokio::test]
+async fn whoever_stops_a_container_waits_for_a_start_of_it_that_is_under_way() {
+    let world = world(RestartPolicy::No).await;
+    world.call(stop("web")).await.unwrap();
+    world.fault(Fault::late("start", 30_000));
+    gives_up(&world, start("web")).await;
+    assert_eq!(status(&world, stop("web")).await, 200, "it was started first");
+    world.clock().pass(60_000);
+    assert!(world.serves(8080).is_none() && world.is_quiet());
+    assert_eq!(world.transcript(), "stop web, late start web, stop web");
+}
+
+#[tokio::test]
 async fn a_late_create_holds_its_name_and_shows_nothing() {
     let world = world(RestartPolicy::No).await;
     world.fault(Fault::late("create", 30_000));
