@@ -51,7 +51,8 @@ pub(crate) fn parse(text: &str) -> Result<Node, TomlError> {
 fn table_node(path: Vec<String>, table: &dyn TableLike) -> Node {
     let mut entries = Vec::new();
     for (key, item) in table.iter() {
-        let mut below = path.clone();
+        let mut below = Vec::with_capacity(path.len() + 1);
+        below.extend_from_slice(&path);
         below.push(key.to_owned());
         if let Some(mut node) = item_node(below, item) {
             node.key_span = table.key(key).and_then(toml_edit::Key::span);

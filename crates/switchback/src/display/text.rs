@@ -41,6 +41,9 @@ fn is_plain(text: &str) -> bool {
 /// One safe line in which every digest and commit is short.
 pub fn brief(text: &str) -> String {
     let line = one_line(text);
+    if !has_many_digits(&line) {
+        return line;
+    }
     let mut shortened = String::with_capacity(line.len());
     let mut digits = String::new();
     for character in line.chars() {
@@ -53,6 +56,14 @@ pub fn brief(text: &str) -> String {
     }
     push_short(&mut shortened, &mut digits);
     shortened
+}
+
+fn has_many_digits(line: &str) -> bool {
+    let mut digits = 0;
+    line.bytes().any(|byte| {
+        digits = if byte.is_ascii_hexdigit() { digits + 1 } else { 0 };
+        digits >= LONG_DIGITS
+    })
 }
 
 /// Moves `digits` to the end of `text`, only the first of them if there are many.

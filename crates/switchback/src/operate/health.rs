@@ -71,7 +71,7 @@ pub(crate) async fn gate(
     interrupt: &Interrupt,
 ) -> Answer<Value> {
     let gate = gate_with(connected, client);
-    let looked = look(connected, &gate, Scope::Many).await?;
+    let looked = look(connected, &gate, Scope::many()).await?;
     let Some(member) = &looked.member else { return Ok(document(&looked, Some(false))) };
     reporter
         .send(WallClock.now(), EventKind::Started { action: "health".to_owned(), steps: vec![] });
@@ -79,7 +79,7 @@ pub(crate) async fn gate(
     let mut policy = gate_of_running(&connected.settings.health, member);
     policy.expect.one_shot = looked.doing == Doing::OneShot;
     let verdict = judged(&policy, &gate, reporter, interrupt).await?;
-    let looked = look(connected, &gate, Scope::Many).await?;
+    let looked = look(connected, &gate, Scope::many()).await?;
     let has_evidence = policy.expect.one_shot || healthy(&looked).is_some();
     let mut document = match &verdict {
         Verdict::Healthy if has_evidence => document(&looked, Some(true)),

@@ -9,6 +9,8 @@ use switchback_targets::container::{
     members::{Doing, Member},
 };
 
+use tokio::time::Instant;
+
 use crate::operate::{Answer, connect::Connected, now};
 
 /// How long an engine may take to say how much memory a container uses; without an answer the
@@ -16,7 +18,8 @@ use crate::operate::{Answer, connect::Connected, now};
 /// sample, which is a second away.
 const MEMORY_LIMIT: Duration = Duration::from_secs(2);
 
-/// The same where many are looked at: none of them is worth a second of waiting.
+/// The same for all of many together: none of them is worth a second of waiting. Docker 20.10 begins
+/// to sample with the first of them, and has the others' figures a second later.
 const MEMORY_LIMIT_OF_MANY: Duration = Duration::from_millis(250);
 
 /// How many are looked at.
@@ -25,13 +28,21 @@ pub(crate) enum Scope {
     /// One, which is worth a wait.
     One,
     /// Many side by side.
-    Many,
+    Many {
+        /// Until when an engine may still say how much memory any of them uses.
+        memory_until: Instant,
+    },
 }
 
 impl Scope {
     /// The scope of a look at that many.
     pub(crate) fn of(count: usize) -> Self {
-        if count == 1 { Self::One } else { Self::Many }
+        if count == 1 { Self::One } else { Self::many() }
+    }
+
+    /// The scope of a look in which nobody waits for what is only nice to know.
+    pub(crate) fn many() -> Self {
+        Self::Many { memory_until: Instant::now() + MEMORY_LIMIT_OF_MANY }
     }
 }
 
@@ -93,11 +104,14 @@ fn is_service(connected: &Connected, member: &Member) -> bool {
 /// What `docker stats` shows: all that is used, less the file pages that can be given back at once.
 async fn memory_bytes(connected: &Connected, scope: Scope) -> Option<u64> {
     let path = format!("/containers/{}/stats?stream=false&one-shot=true", connected.target());
-    let limit = match scope {
-        Scope::One => MEMORY_LIMIT,
-        Scope::Many => MEMORY_LIMIT_OF_MANY,
+    let until = match scope {
+        Scope::One => Instant::now() + MEMORY_LIMIT,
+        Scope::Many { memory_until } => memory_until,
     };
-    let stats = tokio::time::timeout(limit, connected.engine.get(&path)).await.ok()?.ok()?;
+    if until <= Instant::now() {
+        return None;
+    }
+    let stats = tokio::time::timeout_at(until, connected.engine.get(&path)).await.ok()?.ok()?;
     let memory = &stats["memory_stats"];
     let used = memory["usage"].as_u64()?;
     // cgroup v1 has one word for it and v2 the other.

@@ -201,7 +201,7 @@ pub(crate) async fn look_after(store: &Store, connected: &Connected) {
     let seen = async {
         let looker = Looker::new(store)?;
         let view = EngineView::of(connected.engine.clone(), &[connected.target()]).await?;
-        looker.remember(&[&looker.see(&view, connected, Scope::Many).await?])
+        looker.remember(&[&looker.see(&view, connected, Scope::many()).await?])
     };
     if let Err(error) = seen.await {
         tracing::warn!(%error, deployment = connected.name, "what runs now was not written down");
