@@ -105,7 +105,7 @@ fn copy_durably(file: &Path, into: &Path) {
 
 /// Every moment of an update at which the disk changed, and the one after its end.
 fn cuts(new_is_ill: bool, prepare: impl FnOnce(&Disk, &Store)) -> Vec<Cut> {
-    let disk = Disk::mount("switchback.db-shm")
+    let disk = Disk::mount_beside("switchback.db-shm")
         .expect("this test needs the right to mount (be root), and /dev/fuse");
     let (_dir, made) = fresh();
     let from = made.dir().to_owned();
