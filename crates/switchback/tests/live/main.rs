@@ -16,6 +16,7 @@ mod deciding;
 mod failing;
 mod fencing;
 mod fidelity;
+mod full_engine;
 mod full_target;
 mod hooks;
 mod interrupting;
