@@ -69,6 +69,8 @@ struct Found<'a> {
     taken_over: bool,
     /// The store of whoever began is lost, and nobody else may have heard of it.
     is_lost: bool,
+    /// Something that was staged could not be taken back, and is named in a journal.
+    has_abandoned: bool,
     wrong: Vec<String>,
 }
 
@@ -85,9 +87,19 @@ pub(super) fn judged(
     let strangers = schedule.has_strangers();
     let taken_over = schedule.has(&Act::TakenOver);
     let is_lost = schedule.is_lost;
+    let has_abandoned = [Who::Same, Who::Other].into_iter().any(|it| abandoned(running, it));
     let (world, wrong) = (&*running.world, Vec::new());
-    let mut found =
-        Found { world, before, state, committed, strangers, taken_over, is_lost, wrong };
+    let mut found = Found {
+        world,
+        before,
+        state,
+        committed,
+        strangers,
+        taken_over,
+        is_lost,
+        has_abandoned,
+        wrong,
+    };
     let history = history(running, if schedule.is_lost { Who::Other } else { Who::Same });
     let is_stuck = history.first().is_some_and(|it| outcome(it) == Some("stuck"));
     if is_stuck && strangers {
@@ -130,6 +142,14 @@ fn history(running: &Running, who: Who) -> Vec<Operation> {
     let folder = running.scene.store(who.store());
     let store = Store::open(&folder, Mode::CreateParents).expect("the store can be opened");
     store.history(None, 20, None).expect("the history can be read")
+}
+
+fn abandoned(running: &Running, who: Who) -> bool {
+    let folder = running.scene.store(who.store());
+    let store = Store::open(&folder, Mode::CreateParents).expect("the store can be opened");
+    let operations = store.history(None, 20, None).expect("the history can be read");
+    let lines = operations.iter().flat_map(|it| store.load(&it.begun.id).unwrap_or_default());
+    lines.into_iter().any(|it| it.contains("step_abandoned"))
 }
 
 fn outcome(it: &Operation) -> Option<&str> {
@@ -215,9 +235,7 @@ impl Found<'_> {
         }
         // What somebody else has moved about may have been in the way, and what was staged and could not
         // be taken back is named.
-        let journal = files.get(&format!("{TARGET}/journal.json")).cloned().unwrap_or_default();
-        let is_named = String::from_utf8_lossy(&journal).contains("step_abandoned");
-        let may_be = self.strangers || is_named;
+        let may_be = self.strangers || self.has_abandoned;
         self.expect(left.is_empty() || may_be, || format!("left over: {left:?}"));
     }
 
