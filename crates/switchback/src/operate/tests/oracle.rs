@@ -129,6 +129,9 @@ pub(super) fn judged(
     if log.text().is_empty() {
         found.wrong.push("nothing was seen at all".to_owned());
     }
+    if log.text().contains("  waits for ever") {
+        found.wrong.push("a process waits for ever".to_owned());
+    }
     found.wrong
 }
 
