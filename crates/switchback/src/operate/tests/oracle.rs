@@ -101,9 +101,9 @@ pub(super) fn judged(
         wrong,
     };
     let history = history(running, if schedule.is_lost { Who::Other } else { Who::Same });
-    let is_stuck = history.first().is_some_and(|it| outcome(it) == Some("stuck"));
-    if is_stuck && strangers {
-        // A person has to look: that is what it says. Nobody may claim more.
+    if strangers {
+        // Whoever starts, stops or removes it by hand has his way, and only he knows what is right. But
+        // nobody may claim more than is so.
         found.says(ends, &history);
         found.neighbour();
         return found.wrong;
@@ -178,11 +178,6 @@ impl Found<'_> {
                 && it.specification.volumes.iter().any(|it| it == VOLUME)
         };
         let serving: Vec<&Container> = all.iter().filter(up).collect();
-        if self.strangers {
-            // Whoever stopped or removed it by hand has his way, but never are there two.
-            self.expect(serving.len() <= 1, || format!("{} serve", serving.len()));
-            return;
-        }
         let [it] = serving[..] else {
             let names: Vec<&str> = serving.iter().map(|it| it.name.as_str()).collect();
             return self.wrong.push(format!("exactly one has to serve, and these do: {names:?}"));
@@ -236,9 +231,8 @@ impl Found<'_> {
                 left.push(format!("snapshot {folder}"));
             }
         }
-        // What somebody else has moved about may have been in the way, and what was staged and could not
-        // be taken back is named.
-        let may_be = self.strangers || self.has_abandoned;
+        // What was staged and could not be taken back is named.
+        let may_be = self.has_abandoned;
         self.expect(left.is_empty() || may_be, || format!("left over: {left:?}"));
     }
 
@@ -249,7 +243,7 @@ impl Found<'_> {
         let named = named.map(|it| it.id.clone());
         let right = self.right().to_owned();
         // A prune takes the name of an image that nobody has.
-        let holds = named.as_ref().is_none_or(|it| *it == right) || self.strangers;
+        let holds = named.as_ref().is_none_or(|it| *it == right);
         self.expect(holds, || format!("{REFERENCE} names {named:?}, and {right} runs"));
     }
 
