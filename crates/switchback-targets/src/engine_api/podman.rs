@@ -64,7 +64,7 @@ fn name_networks(inspect: &mut Value) {
     }
     if let Some(endpoint) = all.remove(DEFAULT_NETWORK) {
         all.insert(mode, endpoint);
-    } else if let Some(first) = all.keys().next().cloned() {
+    } else if let Some(first) = all.keys().min().cloned() {
         inspect["HostConfig"]["NetworkMode"] = json!(first);
     }
 }

@@ -13,7 +13,7 @@ const DOCKER_HUB_API: &str = "registry-1.docker.io";
 const DOCKER_HUB_LOGIN: &str = "https://index.docker.io/v1/";
 
 /// Begins beside the caller's own work what the first reference would have to wait for: the library's
-/// pattern takes 40 ms of processor time to compile [measured], as long as an engine takes to answer.
+/// pattern takes 40 ms of processor time to compile (measured), as long as an engine takes to answer.
 pub fn warm_up() {
     let compile = || drop("registry.example/repository:tag".parse::<Reference>());
     // Without another thread the first reference takes its time.

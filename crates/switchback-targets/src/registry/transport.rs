@@ -192,7 +192,7 @@ impl Transport {
 }
 
 /// A client is made when it is needed: reading the certificate authorities of a machine takes 20 ms
-/// [measured], and no command needs both.
+/// (measured), and no command needs both.
 fn made(
     slot: &OnceLock<reqwest::Client>,
     builder: impl Fn() -> reqwest::ClientBuilder,

@@ -41,7 +41,8 @@ pub(crate) async fn drive(
     follow: &dyn Follow,
     confirm: Confirm<'_>,
 ) -> Answer<Value> {
-    drive_on(around, &connect(deployment).await?, request, follow, confirm).await
+    let connected = connect(deployment).await?;
+    Box::pin(drive_on(around, &connected, request, follow, confirm)).await
 }
 
 /// The same on an engine that is known.
@@ -188,7 +189,8 @@ pub(crate) async fn recover_one(
     follow: &dyn Follow,
     confirm: Confirm<'_>,
 ) -> Answer<Option<Value>> {
-    recover_on(around, &connect(deployment).await?, way, follow, confirm).await
+    let connected = connect(deployment).await?;
+    Box::pin(recover_on(around, &connected, way, follow, confirm)).await
 }
 
 /// The same on an engine that is known.

@@ -66,7 +66,7 @@ pub async fn execute(
     let data = data_of(&prepared.observed.members);
     let lease = lease(around, connected, request, &operation, &data).await?;
     let renewing = lease.keep_renewing();
-    let again = match ready(around, connected, request, prepared, &lease).await {
+    let again = match Box::pin(ready(around, connected, request, prepared, &lease)).await {
         Ok(again) => again,
         Err(error) => {
             drop(renewing);

@@ -45,11 +45,15 @@ impl Transaction<'_, '_> {
         );
         let clock = &WallClock;
         let mut engine = Engine { driver, gate, clock, journal, lease, interrupt, reporter };
+        // On the heap: the caller of the library may be a thread with a stack of 2 MiB, and unoptimised
+        // code keeps several copies of what it waits for.
         match course {
-            Course::New(plan) => Ok(engine.execute(*plan, lease.holder().to_string()).await?),
-            Course::Left { way: Way::AcceptCurrent, .. } => engine.accept().await,
-            Course::Left { is_foreign: true, .. } => engine.recover_foreign().await,
-            Course::Left { .. } => engine.recover().await,
+            Course::New(plan) => {
+                Ok(Box::pin(engine.execute(*plan, lease.holder().to_string())).await?)
+            }
+            Course::Left { way: Way::AcceptCurrent, .. } => Box::pin(engine.accept()).await,
+            Course::Left { is_foreign: true, .. } => Box::pin(engine.recover_foreign()).await,
+            Course::Left { .. } => Box::pin(engine.recover()).await,
         }
     }
 }

@@ -158,10 +158,6 @@ fn abandoned(running: &Running, who: Who) -> bool {
     lines.into_iter().any(|it| it.contains("step_abandoned"))
 }
 
-fn outcome(it: &Operation) -> Option<&str> {
-    it.finished.as_ref().map(|it| it.outcome.as_str())
-}
-
 impl Found<'_> {
     fn expect(&mut self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
