@@ -6,7 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, IFlags, Mode, OFlags, fsync, ioctl_getflags, ioctl_setflags, mkdirat, openat,
+    renameat, unlinkat,
+};
 use rustix::io::Errno;
 
 use crate::failure::{Failure, Meaning};
@@ -39,6 +42,21 @@ pub fn make_directories(path: &Path) -> Result<OwnedFd, Failure> {
         };
     }
     Ok(directory)
+}
+
+/// Tells a file system that the folders in `directory` have nothing to do with each other, so that
+/// it puts each somewhere else (`chattr +T`).
+///
+/// ext4 looks for a free inode beside the folder's own, and passes those by that were freed in the
+/// last minutes one after the other, for each file anew: 20,000 files took 5.3 s beside a snapshot
+/// that had just been removed, and 1.5 s elsewhere. A file system without such a flag does without.
+pub fn spread(directory: &OwnedFd) {
+    let known = ioctl_getflags(directory);
+    if let Ok(flags) = known
+        && !flags.contains(IFlags::TOPDIR)
+    {
+        ioctl_setflags(directory, flags | IFlags::TOPDIR).ok();
+    }
 }
 
 fn open_followed(parent: &OwnedFd, name: &CString) -> Result<OwnedFd, Errno> {

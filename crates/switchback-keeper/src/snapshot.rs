@@ -81,6 +81,9 @@ fn copy_mounts(
     progress: &mut Progress,
 ) -> Result<Manifest, Failure> {
     let started = Instant::now();
+    if let Some(all) = request.to.parent() {
+        durable::spread(&durable::make_directories(all)?);
+    }
     let directory = durable::make_directories(&request.to)?;
     let mut mounts = Vec::with_capacity(request.mounts.len());
     progress.begin(if base.is_some() { "aside" } else { "snapshot" }, request.total_bytes);

@@ -106,6 +106,10 @@ fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
                 std::io::ErrorKind::ConnectionRefused => {
                     "nobody listens there (connection refused)".to_owned()
                 }
+                // `connect` says so of a socket of this machine whose queue is full.
+                std::io::ErrorKind::WouldBlock => {
+                    "it takes no more connections at the moment".to_owned()
+                }
                 kind => kind.to_string(),
             };
         }

@@ -155,7 +155,9 @@ async fn deployment(config: &Config, store: &Store, name: Option<&str>) -> Answe
     let deployment = only(config, name)?;
     let (connected, view, kept) = look(deployment).await?;
     let looker = Looker::new(store)?;
-    let mut document = looker.see(&view, &connected, Scope::One).await?;
+    let sight = looker.see(&view, &connected, Scope::One).await?;
+    looker.remember(&[&sight])?;
+    let mut document = sight.row;
     let name = &connected.name;
     if let Some(state) = &kept.state {
         let releases: Vec<Value> =

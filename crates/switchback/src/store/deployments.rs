@@ -24,6 +24,9 @@ const PUT: &str = "INSERT INTO deployments \
      VALUES ($1, $2, $3, $4, $5, $6, $6) \
      ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, engine = excluded.engine, \
      target_key = excluded.target_key, target = excluded.target, updated_at = excluded.updated_at";
+const PUT_IF_NEW: &str = "INSERT INTO deployments \
+     (name, kind, engine, target_key, target, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (name) DO NOTHING";
 pub(super) const ONE: &str = select_deployments!("WHERE name = $1");
 pub(super) const ALL: &str = select_deployments!("ORDER BY name");
 /// Without `target`, which is large and which a list does not show.
@@ -62,6 +65,17 @@ pub struct NewDeployment<'a> {
     pub target_key: &'a str,
     /// The description of the target, in its driver's words.
     pub target_json: &'a str,
+}
+
+/// What one look at a deployment saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting<'a> {
+    /// The deployment, as it is written down where it is new here.
+    pub of: NewDeployment<'a>,
+    /// The row of `status`, as a JSON object.
+    pub status_json: &'a str,
+    /// When, in milliseconds since the epoch.
+    pub at: u64,
 }
 
 /// A deployment. Times are milliseconds since the epoch.
@@ -144,14 +158,25 @@ impl Store {
         })
     }
 
-    /// Writes down what was seen at time `at`. What was seen later stays.
-    pub fn observe(&self, name: &str, status_json: &str, at: u64) -> Result<(), StoreError> {
-        let known = self.write("write what was seen", |transaction| {
-            let mut statement = statement(transaction, OBSERVE)?;
-            let changed = statement.execute(params![name, status_json, at])?;
-            Ok(changed > 0 || exists(transaction, name)?)
-        })?;
-        if known { Ok(()) } else { Err(no_deployment(name)) }
+    /// Writes down what was seen of each, and those that are new here: one wait for the disk, however
+    /// many they are. What was seen later stays.
+    pub fn observe(&self, sightings: &[Sighting<'_>]) -> Result<(), StoreError> {
+        self.write("write what was seen", |transaction| {
+            let mut put = statement(transaction, PUT_IF_NEW)?;
+            let mut observe = statement(transaction, OBSERVE)?;
+            for Sighting { of, status_json, at } in sightings {
+                put.execute(params![
+                    of.name,
+                    of.kind,
+                    of.engine,
+                    of.target_key,
+                    of.target_json,
+                    at
+                ])?;
+                observe.execute(params![of.name, status_json, at])?;
+            }
+            Ok(())
+        })
     }
 
     /// Gives a deployment another name, in its history too.

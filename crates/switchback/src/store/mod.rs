@@ -38,6 +38,7 @@ pub use self::checks::StoredCheck;
 pub use self::deployments::Deployment;
 pub use self::deployments::NewDeployment;
 pub use self::deployments::Observation;
+pub use self::deployments::Sighting;
 pub use self::error::StoreError;
 pub use self::identity::HashKey;
 pub use self::journal::JournalFailure;

@@ -10,6 +10,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use switchback_testkit::lab::Report;
 
 /// No command of these tests takes longer; one that does would hang for ever.
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -60,6 +61,16 @@ impl Output {
         let document = self.json();
         let found = document.pointer(pointer).and_then(Value::as_str);
         assert_eq!(found, Some(value), "{pointer} should be {value}:\n{self}");
+        self
+    }
+
+    /// Fails unless the service was away about as long as the document tells: for twice that at most,
+    /// and the 2 s for which a prober waits for one answer.
+    #[track_caller]
+    pub(crate) fn tells_how_long_it_was_away(self, seen: &Report) -> Self {
+        let told = self.json()["downtime_seconds"].as_f64().unwrap_or(0.0);
+        let gap = Duration::from_millis(seen.longest_gap_ms).as_secs_f64();
+        assert!(gap <= 2.0 * told + 2.0, "away for {gap} s, {told} s were told: {seen:?}\n{self}");
         self
     }
 }

@@ -83,13 +83,12 @@ fn opencode_is_updated_refused_a_broken_release_and_rolled_back_with_its_users_a
 
     world.opencode("1.18.33", "opencode");
     let prober = Prober::start(&url);
-    world.run_json(&["update", "web", "-y"]).exits(0).has("/outcome", "committed");
-    let report = prober.stop();
+    let update = world.run_json(&["update", "web", "-y"]).exits(0).has("/outcome", "committed");
+    update.tells_how_long_it_was_away(&prober.stop());
     assert_eq!(world.reported(), "1.18.33");
     assert_eq!(world.accounts(), accounts, "users, hashes and locks are kept");
     let marker = ["exec", &world.name, "/bin/cat", "/data/marker", "/projects/note"];
     assert_eq!(world.docker(&marker).replace('\n', " "), "kept mine");
-    assert!(report.longest_gap_ms < 15_000, "{report:?}");
 
     let id = world.id();
     world.run_json(&["update", "web", "-y"]).exits(0).has("/outcome", "up_to_date");

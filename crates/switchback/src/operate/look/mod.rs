@@ -26,7 +26,11 @@ use super::{
     connect::{Connected, location, settings},
     prepare, who,
 };
-use crate::{config::Deployment, error::CommandError, store::Store};
+use crate::{
+    config::Deployment,
+    error::CommandError,
+    store::{NewDeployment, Sighting, Store},
+};
 
 /// How many containers are asked at once: an engine answers an inspect in under a millisecond, and
 /// more connections than this only wait for its two or four cores.
@@ -42,6 +46,19 @@ pub(crate) struct Looker<'a> {
     client: HttpClient,
 }
 
+/// What one look saw.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    name: String,
+    engine: String,
+    target_key: String,
+    target: Value,
+    /// The row of `status`.
+    pub(crate) row: Value,
+    /// When, in milliseconds since the epoch.
+    at: u64,
+}
+
 impl<'a> Looker<'a> {
     /// Looks with what is known in that store.
     pub(crate) fn new(store: &'a Store) -> Answer<Self> {
@@ -52,14 +69,16 @@ impl<'a> Looker<'a> {
     /// Looks at deployments, stores what was seen, and returns a row of `status` for each, in their
     /// order. Where a look failed, the row is what was last seen, with the error.
     pub(crate) async fn rows(&self, deployments: &[&Deployment]) -> Answer<Vec<Value>> {
-        let mut rows: Vec<(usize, Answer<Value>)> = Vec::new();
+        let mut looks: Vec<(usize, Answer<Sight>)> = Vec::new();
         for looked in join_all(self.by_engine(deployments)?).await {
-            rows.extend(looked);
+            looks.extend(looked);
         }
-        rows.sort_by_key(|(at, _)| *at);
+        looks.sort_by_key(|(at, _)| *at);
+        let seen: Vec<&Sight> = looks.iter().filter_map(|(_, it)| it.as_ref().ok()).collect();
+        let remembered = self.remember(&seen);
         let mut answers = Vec::new();
-        for (deployment, (_, row)) in deployments.iter().zip(rows) {
-            answers.push(match row {
+        for (deployment, (_, looked)) in deployments.iter().zip(looks) {
+            answers.push(match looked.and_then(|it| remembered.clone().map(|()| it.row)) {
                 Ok(row) => row,
                 Err(error) => self.failed(deployment, &error)?,
             });
@@ -67,11 +86,27 @@ impl<'a> Looker<'a> {
         Ok(answers)
     }
 
+    /// Stores what was seen.
+    pub(crate) fn remember(&self, seen: &[&Sight]) -> Answer<()> {
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let words = |it: &&Sight| (it.row.to_string(), it.target.to_string());
+        let words: Vec<(String, String)> = seen.iter().map(words).collect();
+        let mut sightings = Vec::new();
+        for (it, (status_json, target_json)) in seen.iter().zip(&words) {
+            let (name, engine, target_key) = (&it.name, &it.engine, &it.target_key);
+            let of = NewDeployment { name, kind: "container", engine, target_key, target_json };
+            sightings.push(Sighting { of, status_json, at: it.at });
+        }
+        Ok(self.store.observe(&sightings)?)
+    }
+
     /// One future an engine.
     fn by_engine<'b>(
         &'b self,
         deployments: &'b [&'b Deployment],
-    ) -> Answer<Vec<impl Future<Output = Vec<(usize, Answer<Value>)>> + 'b>> {
+    ) -> Answer<Vec<impl Future<Output = Vec<(usize, Answer<Sight>)>> + 'b>> {
         let mut groups: Vec<(Result<EngineLocation, CommandError>, Vec<usize>)> = Vec::new();
         for (at, deployment) in deployments.iter().enumerate() {
             let place = settings(deployment).and_then(|_| location(deployment));
@@ -89,7 +124,7 @@ impl<'a> Looker<'a> {
         place: Answer<EngineLocation>,
         members: Vec<usize>,
         deployments: &[&Deployment],
-    ) -> Vec<(usize, Answer<Value>)> {
+    ) -> Vec<(usize, Answer<Sight>)> {
         let names: Vec<&str> = members
             .iter()
             .filter_map(|at| Some(deployments[*at].container.as_ref()?.container.as_str()))
@@ -110,7 +145,7 @@ impl<'a> Looker<'a> {
         stream::iter(members).map(one).buffer_unordered(CONTAINERS_AT_ONCE).collect().await
     }
 
-    async fn one(&self, view: &EngineView, deployment: &Deployment, scope: Scope) -> Answer<Value> {
+    async fn one(&self, view: &EngineView, deployment: &Deployment, scope: Scope) -> Answer<Sight> {
         let connected = Connected {
             name: deployment.name.clone(),
             settings: settings(deployment)?,
@@ -119,32 +154,24 @@ impl<'a> Looker<'a> {
         self.see(view, &connected, scope).await
     }
 
-    /// Looks at one deployment on an engine whose lists are known, and stores what was seen.
+    /// Looks at one deployment on an engine whose lists are known.
     pub(crate) async fn see(
         &self,
         view: &EngineView,
         connected: &Connected,
         scope: Scope,
-    ) -> Answer<Value> {
+    ) -> Answer<Sight> {
         let gate = prepare::gate_with(connected, self.client.clone());
         let looked = look(connected, &gate, scope).await?;
         let kept = view.kept(connected)?;
-        let row = row(self, view, connected, &kept, &looked).await?;
-        if self.store.deployment(&connected.name)?.is_none() {
-            self.store.put_deployment(
-                crate::store::NewDeployment {
-                    name: &connected.name,
-                    kind: "container",
-                    engine: &connected.engine.location().url,
-                    target_key: &connected.target_key(),
-                    target_json: &serde_json::json!({ "container": connected.target() })
-                        .to_string(),
-                },
-                looked.at,
-            )?;
-        }
-        self.store.observe(&connected.name, &row.to_string(), looked.at)?;
-        Ok(row)
+        Ok(Sight {
+            name: connected.name.clone(),
+            engine: connected.engine.location().url.clone(),
+            target_key: connected.target_key(),
+            target: serde_json::json!({ "container": connected.target() }),
+            row: row(self, view, connected, &kept, &looked).await?,
+            at: looked.at,
+        })
     }
 
     fn failed(&self, deployment: &Deployment, error: &CommandError) -> Answer<Value> {
@@ -174,7 +201,7 @@ pub(crate) async fn look_after(store: &Store, connected: &Connected) {
     let seen = async {
         let looker = Looker::new(store)?;
         let view = EngineView::of(connected.engine.clone(), &[connected.target()]).await?;
-        looker.see(&view, connected, Scope::Many).await
+        looker.remember(&[&looker.see(&view, connected, Scope::Many).await?])
     };
     if let Err(error) = seen.await {
         tracing::warn!(%error, deployment = connected.name, "what runs now was not written down");

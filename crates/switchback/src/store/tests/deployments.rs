@@ -5,6 +5,7 @@ use crate::store::Deployment;
 use crate::store::NewDeployment;
 use crate::store::Observation;
 use crate::store::Release;
+use crate::store::Sighting;
 
 const WEB: NewDeployment<'static> = NewDeployment {
     name: "web",
@@ -32,7 +33,7 @@ fn a_deployment_is_described_anew_and_keeps_what_was_seen_of_it() {
     store.put_deployment(WEB, 10).unwrap();
     store.put_release(&release(1)).unwrap();
     store.set_current("web", 1).unwrap();
-    store.observe("web", r#"{"healthy":true}"#, 20).unwrap();
+    store.observe(&[Sighting { of: WEB, status_json: r#"{"healthy":true}"#, at: 20 }]).unwrap();
 
     store.put_deployment(NewDeployment { target_json: "{}", ..WEB }, 30).unwrap();
 
@@ -59,8 +60,8 @@ fn the_list_shows_each_as_it_was_seen_last() {
     store.put_deployment(WEB, 10).unwrap();
     store.put_deployment(NewDeployment { name: "api", ..WEB }, 10).unwrap();
 
-    store.observe("web", "new", 25).unwrap();
-    store.observe("web", "old", 20).unwrap();
+    let sighting = |status_json, at| Sighting { of: WEB, status_json, at };
+    store.observe(&[sighting("new", 25), sighting("old", 20)]).unwrap();
 
     let seen = |name: &str, status: Option<&str>, at| Observation {
         name: name.to_owned(),
@@ -74,10 +75,15 @@ fn the_list_shows_each_as_it_was_seen_last() {
         store.observations().unwrap(),
         [seen("api", None, None), seen("web", Some("new"), Some(25))]
     );
+}
 
-    let error = store.observe("wbe", "{}", 1).unwrap_err();
-    assert_eq!(error.to_string(), "the store knows no deployment wbe");
-    assert_eq!(error.code(), "not_found");
+#[test]
+fn what_is_looked_at_for_the_first_time_is_known_from_then_on() {
+    let (_dir, store) = fresh();
+    store.observe(&[Sighting { of: WEB, status_json: "{}", at: 7 }]).unwrap();
+    let known = store.deployment("web").unwrap().expect("it was seen");
+    assert_eq!((known.created_at, known.observed_at), (7, Some(7)));
+    assert_eq!(known.target_key, WEB.target_key);
 }
 
 #[test]
