@@ -81,13 +81,15 @@ impl<'a> TwinJournal<'a> {
             // Whoever held the lease before goes by this, should he find the name free again.
             | Record::Interrupted
             | Record::Retried
+            // Another store takes every step as started only while the way leads forward. From here on
+            // it goes by what was: the old version may serve again before it looks.
+            | Record::RollbackStarted { .. }
             | Record::Committed
             | Record::Accepted
             | Record::Closed { .. } => true,
             Record::StepStarted { step, .. } => first_of(Part::Apply) == Some(*step),
             Record::StepApplied { .. }
             | Record::StepAbandoned { .. }
-            | Record::RollbackStarted { .. }
             | Record::StepUndone { .. } => false,
         }
     }

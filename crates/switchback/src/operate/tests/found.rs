@@ -1,5 +1,7 @@
 //! Schedules that have found something, each by what happens in it.
 
+use std::collections::BTreeMap;
+
 use super::{
     act::Act,
     less::Missing,
@@ -51,4 +53,26 @@ fn what_is_stuck_here_and_was_mended_by_another_store_is_not_stuck_any_more() {
 fn an_image_that_was_there_outlives_an_operation_of_which_little_is_known() {
     let first = usize::MAX;
     plays(Scenario::IllUpdate, "/journal.json", first, Act::DieAfter, Who::Same);
+}
+
+/// Only its own store knew that the way back had begun. To the next one the data had been handed over, and
+/// the old version stood in the way of bringing it back: it was stuck.
+#[test]
+fn a_way_back_that_another_store_finds_half_done_is_gone_to_its_end() {
+    with_room(|| {
+        let player = Player::new();
+        let lines = player.places(Scenario::Rollback).lines;
+        let snapshot = lines.iter().position(|it| it.contains("/keeper snapshot"));
+        let snapshot = snapshot.expect("there is one");
+        // From the first look of the way back to the proof of the old version.
+        for later in 1..=20 {
+            let acts = [(0, Act::Lost { effect: true }), (later, Act::DieBefore)];
+            let first: BTreeMap<_, _> = acts.map(|(it, act)| (snapshot + it, act)).into();
+            let second = (Who::Other, 0, BTreeMap::new());
+            let (scenario, last, is_lost) = (Scenario::Rollback, Who::Other, true);
+            let schedule = Schedule { scenario, first, second, last, is_lost };
+            let wrong = player.play(&schedule, Missing::Nothing, |_| ());
+            assert!(wrong.is_ok(), "{}", wrong.unwrap_err());
+        }
+    });
 }
