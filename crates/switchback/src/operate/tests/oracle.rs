@@ -69,8 +69,8 @@ struct Found<'a> {
     taken_over: bool,
     /// The store of whoever began is lost, and nobody else may have heard of it.
     is_lost: bool,
-    /// Something that was staged could not be taken back, and is named in a journal.
-    has_abandoned: bool,
+    /// The changes that were left as they are, each as a journal that can be read names it.
+    abandoned: Vec<String>,
     wrong: Vec<String>,
 }
 
@@ -87,19 +87,11 @@ pub(super) fn judged(
     let strangers = schedule.has_strangers();
     let taken_over = schedule.has(&Act::TakenOver);
     let is_lost = schedule.is_lost;
-    let has_abandoned = [Who::Same, Who::Other].into_iter().any(|it| abandoned(running, it));
+    let readable: &[Who] = if is_lost { &[Who::Other] } else { &[Who::Same, Who::Other] };
+    let abandoned = readable.iter().flat_map(|it| abandoned(running, *it)).collect();
     let (world, wrong) = (&*running.world, Vec::new());
-    let mut found = Found {
-        world,
-        before,
-        state,
-        committed,
-        strangers,
-        taken_over,
-        is_lost,
-        has_abandoned,
-        wrong,
-    };
+    let mut found =
+        Found { world, before, state, committed, strangers, taken_over, is_lost, abandoned, wrong };
     let history = history(running, if schedule.is_lost { Who::Other } else { Who::Same });
     if strangers {
         // Whoever starts, stops or removes it by hand has his way, and only he knows what is right. But
@@ -150,12 +142,25 @@ fn history(running: &Running, who: Who) -> Vec<Operation> {
     all
 }
 
-fn abandoned(running: &Running, who: Who) -> bool {
+/// Each change that a store's journals say was left as it is.
+fn abandoned(running: &Running, who: Who) -> Vec<String> {
     let folder = running.scene.store(who.store());
     let store = Store::open(&folder, Mode::CreateParents).expect("the store can be opened");
     let operations = store.history(None, 20, None).expect("the history can be read");
-    let lines = operations.iter().flat_map(|it| store.load(&it.begun.id).unwrap_or_default());
-    lines.into_iter().any(|it| it.contains("step_abandoned"))
+    let journals = operations.iter().map(|it| store.load(&it.begun.id).unwrap_or_default());
+    journals.flat_map(|it| abandoned_in(&it)).collect()
+}
+
+fn abandoned_in(lines: &[String]) -> Vec<String> {
+    let records: Vec<Value> = lines.iter().filter_map(|it| serde_json::from_str(it).ok()).collect();
+    let Some(opened) = records.first() else { return Vec::new() };
+    let parts = ["stage", "apply", "seal", "retire"].map(|it| opened["plan"][it].as_array());
+    let is_left = |step: &Value| {
+        let of = |it: &&Value| it["record"] == "step_abandoned" && it["step"] == step["id"];
+        records.iter().any(|it| of(&it))
+    };
+    let steps = parts.into_iter().flatten().flatten();
+    steps.filter(|it| is_left(it)).map(|it| it["change"].to_string()).collect()
 }
 
 impl Found<'_> {
@@ -205,18 +210,23 @@ impl Found<'_> {
         self.expect(foreign.is_empty(), || format!("{right} has the data of {foreign:?}"));
     }
 
-    /// Of what is ours, only what a kept release needs is left.
+    /// Of what is ours, only what a kept release needs is left. What could not be taken back or away is
+    /// named, each, where people can read it.
     fn leftovers(&mut self) {
         let words = self.state["releases"].to_string();
+        let abandoned = std::mem::take(&mut self.abandoned);
+        let is_named = |name: &str| abandoned.iter().any(|it| it.contains(name));
         let mut left = Vec::new();
         for it in self.world.containers() {
             let is_known = ["web", "neighbour", "switchback-anchor", "mine"].contains(&&*it.name);
-            if !is_known && !words.contains(&it.id) {
+            let is_named = words.contains(&it.id) || is_named(&it.id) || is_named(&it.name);
+            if !is_known && !is_named {
                 left.push(format!("container {}", it.name));
             }
         }
         for tag in self.world.images().iter().flat_map(|it| &it.tags) {
-            if tag.starts_with("switchback-keep/") && !words.contains(tag.as_str()) {
+            let is_named = words.contains(tag.as_str()) || is_named(tag);
+            if tag.starts_with("switchback-keep/") && !is_named {
                 left.push(format!("image name {tag}"));
             }
         }
@@ -226,13 +236,14 @@ impl Found<'_> {
         for folder in folders {
             // What a failed version wrote is set aside, and kept for a person with the snapshot.
             let is_aside = !self.committed || self.taken_over;
-            if !is_aside && !words.contains(folder.split('-').next().unwrap_or(folder)) {
+            let operation = folder.split('-').next().unwrap_or(folder);
+            let is_named =
+                words.contains(operation) || is_named(&format!("\"operation\":\"{operation}\""));
+            if !is_aside && !is_named {
                 left.push(format!("snapshot {folder}"));
             }
         }
-        // What was staged and could not be taken back is named.
-        let may_be = self.has_abandoned;
-        self.expect(left.is_empty() || may_be, || format!("left over: {left:?}"));
+        self.expect(left.is_empty(), || format!("left over, and named nowhere: {left:?}"));
     }
 
     /// The name that people use points at what runs.
