@@ -7,6 +7,7 @@ mod last_word;
 mod stream;
 
 use std::{
+    borrow::Cow,
     io::{self, IsTerminal},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -169,17 +170,30 @@ impl Printer {
 
     /// Prints the result of a command: the text for people, or the document.
     pub fn result(&self, text: &str, document: &Value) -> io::Result<()> {
+        self.result_by(|| text.into(), || Cow::Borrowed(document))
+    }
+
+    /// The same of what is large: only what is printed is made.
+    pub fn result_by<'a>(
+        &self,
+        text: impl FnOnce() -> Cow<'a, str>,
+        document: impl FnOnce() -> Cow<'a, Value>,
+    ) -> io::Result<()> {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if *said == Said::LastWord {
             return Ok(());
         }
         *said = Said::Result;
-        self.write_result(text, document)
+        match self.wishes.output {
+            Output::Text => self.stdout.write(&text()),
+            Output::Json | Output::Ndjson => self.write_document(&document()),
+        }
     }
 
-    fn write_result(&self, text: &str, document: &Value) -> io::Result<()> {
+    /// In the form that was asked for; for people there is none.
+    fn write_document(&self, document: &Value) -> io::Result<()> {
         match self.wishes.output {
-            Output::Text => self.stdout.write(text),
+            Output::Text => Ok(()),
             Output::Json => self.stdout.write(&format!("{:#}\n", typed::in_document(document))),
             Output::Ndjson => self.stdout.write(&format!("{}\n", typed::in_document(document))),
         }

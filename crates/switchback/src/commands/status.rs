@@ -1,15 +1,15 @@
 //! `status`: what runs, as last seen, or looked at now.
 
-use std::{collections::HashMap, io::IsTerminal as _, time::Duration};
+use std::{borrow::Cow, collections::HashMap, io::IsTerminal as _, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use switchback_core::event::PhaseName;
 
 use crate::{
     cli::StatusArgs,
     config::Deployment,
     context::{Context, chosen, only},
-    display::result as text,
+    display::result::{self as text, Row},
     error::CommandError,
     exit_code::ExitCode,
     operate::{
@@ -18,7 +18,7 @@ use crate::{
         who::{Who, is_alive},
     },
     printer::Output,
-    store::{Operation, Store},
+    store::{Observation, Operation, Store, StoredCheck},
 };
 
 /// Between two looks of `--watch`.
@@ -46,9 +46,14 @@ pub(super) async fn status(context: &Context, args: StatusArgs) -> Answer<ExitCo
     if args.watch {
         return watch(context, &store, &deployments, looks).await;
     }
-    let document = document(&store, &deployments, looks).await?;
-    print(context, &document);
-    Ok(exit_code(&document))
+    let rows = Rows::gather(&store, &deployments, looks).await?;
+    let rows = rows.in_order(&deployments);
+    // A pipe that was closed early is no error of ours.
+    drop(print(context, &rows, ""));
+    let code = exit_code(&rows);
+    // The process ends: to take thousands of rows apart would only take time.
+    std::mem::forget(rows);
+    Ok(code)
 }
 
 /// What never ends is no document.
@@ -59,47 +64,78 @@ fn watched_as_one(name: Option<&str>) -> CommandError {
         .hint(shell_words::join(words))
 }
 
-async fn document(store: &Store, deployments: &[&Deployment], looks: bool) -> Answer<Value> {
-    let rows = match looks {
-        true => Looker::new(store)?.rows(deployments).await?,
-        false => as_stored(store, deployments)?,
-    };
-    Ok(json!({ "deployments": rows }))
+/// What rows are made of.
+enum Rows {
+    /// A look at each.
+    Looked(Vec<Value>),
+    /// What was seen last.
+    Stored(Box<Stored>),
 }
 
-fn print(context: &Context, document: &Value) {
-    let now = jiff::Timestamp::now();
-    drop(context.printer.result(&text::status(document, now), document));
+impl Rows {
+    async fn gather(store: &Store, deployments: &[&Deployment], looks: bool) -> Answer<Self> {
+        Ok(match looks {
+            true => Self::Looked(Looker::new(store)?.rows(deployments).await?),
+            false => Self::Stored(Box::new(Stored::read(store)?)),
+        })
+    }
+
+    fn in_order<'a>(&'a self, deployments: &[&'a Deployment]) -> Vec<Row<'a>> {
+        match self {
+            Self::Looked(rows) => rows.iter().map(Row::of).collect(),
+            Self::Stored(stored) => stored.rows(deployments),
+        }
+    }
+}
+
+/// Prints them, after what a terminal needs before them.
+fn print(context: &Context, rows: &[Row<'_>], before: &str) -> std::io::Result<()> {
+    let text = || (before.to_owned() + &text::status(rows, jiff::Timestamp::now())).into();
+    let document = || {
+        let rows = rows.iter().cloned().map(Row::into_value).collect();
+        Cow::Owned(Value::Object(Map::from_iter([("deployments".to_owned(), rows)])))
+    };
+    context.printer.result_by(text, document)
 }
 
 /// A look that failed is a failure; whatever a look saw is an answer.
-fn exit_code(document: &Value) -> ExitCode {
-    let rows = document["deployments"].as_array();
-    let has_failed = rows.into_iter().flatten().any(|it| it.get("error").is_some());
+fn exit_code(rows: &[Row<'_>]) -> ExitCode {
+    let has_failed = rows.iter().any(|it| it.get("error").is_some());
     if has_failed { ExitCode::Failed } else { ExitCode::Done }
 }
 
 /// Everything as last seen: four reads of our own store, however much was ever done.
-fn as_stored(store: &Store, deployments: &[&Deployment]) -> Answer<Vec<Value>> {
-    let seen = store.observations()?;
-    let seen: HashMap<&str, _> = seen.iter().map(|it| (it.name.as_str(), it)).collect();
-    let holds: HashMap<String, String> = store.holds()?.into_iter().collect();
-    let checks = store.checks()?;
-    let checks: HashMap<&str, &str> =
-        checks.iter().map(|it| (it.deployment.as_str(), it.check_json.as_str())).collect();
-    let mut open: HashMap<String, (PhaseName, Operation)> = HashMap::new();
-    let host = Who::of_this_process().host;
-    for operation in store.open_operations()? {
-        let phase = phase(store, &host, &operation)?;
-        open.insert(operation.begun.deployment.clone(), (phase, operation));
+struct Stored {
+    seen: Vec<Observation>,
+    holds: HashMap<String, String>,
+    checks: Vec<StoredCheck>,
+    open: HashMap<String, (PhaseName, Operation)>,
+}
+
+impl Stored {
+    fn read(store: &Store) -> Answer<Self> {
+        let mut open = HashMap::new();
+        let host = Who::of_this_process().host;
+        for operation in store.open_operations()? {
+            let phase = phase(store, &host, &operation)?;
+            open.insert(operation.begun.deployment.clone(), (phase, operation));
+        }
+        let holds = store.holds()?.into_iter().collect();
+        Ok(Self { seen: store.observations()?, holds, checks: store.checks()?, open })
     }
-    let row = |it: &&Deployment| {
-        let name = it.name.as_str();
-        let open = open.get(name).map(|(phase, operation)| (*phase, operation));
-        let held = holds.get(name).map(String::as_str);
-        as_last_seen(it, seen.get(name).copied(), open, held, checks.get(name).copied())
-    };
-    Ok(deployments.iter().map(row).collect())
+
+    fn rows<'a>(&'a self, deployments: &[&'a Deployment]) -> Vec<Row<'a>> {
+        let seen: HashMap<&str, _> = self.seen.iter().map(|it| (it.name.as_str(), it)).collect();
+        let checks: HashMap<&str, &str> =
+            self.checks.iter().map(|it| (it.deployment.as_str(), it.check_json.as_str())).collect();
+        let row = |it: &&'a Deployment| {
+            let name = it.name.as_str();
+            let open = self.open.get(name).map(|(phase, operation)| (*phase, operation));
+            let held = self.holds.get(name).map(String::as_str);
+            as_last_seen(it, seen.get(name).copied(), open, held, checks.get(name).copied())
+        };
+        deployments.iter().map(row).collect()
+    }
 }
 
 /// Only what a living process works on has a phase to be read; there are as many as processes.
@@ -118,12 +154,10 @@ async fn watch(
     looks: bool,
 ) -> Answer<ExitCode> {
     loop {
-        let document = document(store, deployments, looks).await?;
-        let mut shown = text::status(&document, jiff::Timestamp::now());
-        if std::io::stdout().is_terminal() && context.printer.escapes() {
-            shown.insert_str(0, CLEAR);
-        }
-        let is_written = context.printer.result(&shown, &document).is_ok();
+        let rows = Rows::gather(store, deployments, looks).await?;
+        let may_clear = std::io::stdout().is_terminal() && context.printer.escapes();
+        let before = if may_clear { CLEAR } else { "" };
+        let is_written = print(context, &rows.in_order(deployments), before).is_ok();
         if !is_written || context.printer.is_unread() {
             return Ok(ExitCode::Done);
         }

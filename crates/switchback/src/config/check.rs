@@ -20,10 +20,10 @@ pub(crate) fn check(
             None => Err(wrong_type(node, takes)),
         },
         (Type::Table(_), Data::Table(entries)) => {
-            let present: Vec<String> = entries.iter().map(|(key, _)| key.clone()).collect();
-            for (key, entry) in entries {
+            for at in 0..entries.len() {
+                let (key, entry) = &mut entries[at];
                 let Some(row) = takes.rows().find(|row| row.key == key) else {
-                    return Err(unknown_key(entry, key, &present, takes));
+                    return Err(unknown_key(at, entries, takes));
                 };
                 check(entry, row.takes, lookup)?;
             }
@@ -205,10 +205,12 @@ fn guess(node: &Node, takes: Type) -> Option<toml_edit::Value> {
     }
 }
 
-fn unknown_key(node: &Node, key: &str, present: &[String], takes: Type) -> Fault {
+/// The key at that place, which none may have.
+fn unknown_key(at: usize, entries: &[(String, Node)], takes: Type) -> Fault {
+    let (key, node) = &entries[at];
     let nearest = nearest(key, takes.rows().map(|row: &Row| row.key));
     let (problem, fix) = if let Some(known) = nearest {
-        let both = present.iter().any(|other| other == known);
+        let both = entries.iter().any(|(other, _)| other == known);
         let fix = if both { Fix::unset(&node.path) } else { Fix::rename(&node.path, known) };
         (format!("unknown key `{key}`; the nearest known one is `{known}`"), fix)
     } else {

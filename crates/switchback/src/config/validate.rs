@@ -1,5 +1,6 @@
 //! What the deployments of a configuration must not be together, and what is probably not meant.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
@@ -43,12 +44,12 @@ pub(crate) fn name(name: &str, node: &Node) -> Result<(), Fault> {
 const MOST_LETTERS: usize = 100;
 
 /// The table over the template that it names.
-pub(crate) fn with_template(root: &Node, node: &Node) -> Result<Node, Fault> {
-    let Some(named) = node.get("template") else { return Ok(node.clone()) };
+pub(crate) fn with_template<'a>(root: &Node, node: &'a Node) -> Result<Cow<'a, Node>, Fault> {
+    let Some(named) = node.get("template") else { return Ok(Cow::Borrowed(node)) };
     let wanted = named.text().unwrap_or_default();
     let templates = by_name(root, "template");
     if let Some((_, template)) = templates.iter().find(|(name, _)| *name == wanted) {
-        return Ok(merge(template, node));
+        return Ok(Cow::Owned(merge(template, node)));
     }
     let fix = match super::check::nearest(wanted, templates.iter().map(|(name, _)| *name)) {
         Some(near) => Fix::set(&named.path, near),
@@ -66,7 +67,7 @@ struct Said<'a> {
 }
 
 /// Mistakes between deployments; then the warnings about each.
-pub(crate) fn together(built: &[(Deployment, Node)]) -> Result<Vec<Fault>, Fault> {
+pub(crate) fn together(built: &[(Deployment, Cow<'_, Node>)]) -> Result<Vec<Fault>, Fault> {
     same_container(built)?;
     let said: Vec<Said<'_>> = built.iter().flat_map(|(made, node)| published(made, node)).collect();
     for (at, later) in said.iter().enumerate() {
@@ -92,7 +93,7 @@ fn same_engine(left: &Deployment, right: &Deployment) -> bool {
     left.engine == right.engine && left.host == right.host
 }
 
-fn same_container(built: &[(Deployment, Node)]) -> Result<(), Fault> {
+fn same_container(built: &[(Deployment, Cow<'_, Node>)]) -> Result<(), Fault> {
     let container = |made: &Deployment| made.container.as_ref().map(|own| own.container.clone());
     // Looked up and not compared with each other: a file may have thousands of deployments.
     let mut first: HashMap<(&Option<String>, &Option<String>, &str), &Deployment> = HashMap::new();

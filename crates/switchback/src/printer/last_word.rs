@@ -31,7 +31,7 @@ impl Printer {
         for _ in 0..LAST_WORD_TRIES {
             if let Ok(mut said) = self.said.try_lock() {
                 if *said == Said::Nothing {
-                    drop(self.write_result("", error));
+                    drop(self.write_document(error));
                 }
                 *said = Said::LastWord;
                 return;

@@ -10,6 +10,7 @@ mod init;
 mod operation;
 mod plan;
 mod quarantine;
+mod row;
 mod show;
 mod status;
 
@@ -21,6 +22,7 @@ pub use init::init;
 pub use operation::operation_result;
 pub use plan::plan;
 pub use quarantine::quarantine;
+pub use row::{Fact, Row};
 pub use show::show;
 pub use status::status;
 

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::facts::{label, list, name, seconds, word};
+use super::facts::word;
+use super::row::{Fact, Row};
 use crate::display::table::Table;
 use crate::display::text;
 
-/// The text of the document of `status`, read at `now`.
-pub fn status(document: &Value, now: Timestamp) -> String {
-    let deployments = list(document, "deployments");
+/// The text of the rows of `status`, read at `now`.
+pub fn status(deployments: &[Row<'_>], now: Timestamp) -> String {
     if deployments.is_empty() {
         return "No deployments\nNext: switchback init\n".to_owned();
     }
@@ -26,16 +26,17 @@ pub fn status(document: &Value, now: Timestamp) -> String {
         "NOTES",
     ]);
     for deployment in deployments {
-        let release = word(deployment, "release").map(text::one_line);
-        let memory = deployment.get("memory_usage_mb").and_then(Value::as_f64);
-        let seen = word(deployment, "observed_at").map(|seen| text::ago_of(seen, now));
+        let release = deployment.word("release").map(text::one_line);
+        let memory = number(deployment, "memory_usage_mb");
+        let uptime = number(deployment, "uptime_seconds").map(text::seconds);
+        let seen = deployment.word("observed_at").map(|seen| text::ago_of(seen, now));
         table.push(vec![
             name(deployment),
             state(deployment),
-            label(deployment, "current").unwrap_or_default(),
+            label(deployment, "current_label", "current_version").unwrap_or_default(),
             release.unwrap_or_default(),
             health(deployment).to_owned(),
-            seconds(deployment, "uptime_seconds").unwrap_or_default(),
+            uptime.unwrap_or_default(),
             memory.map_or_else(String::new, |memory| format!("{memory:.0} MiB")),
             last_update(deployment, now),
             seen.unwrap_or_default(),
@@ -45,10 +46,24 @@ pub fn status(document: &Value, now: Timestamp) -> String {
     table.render() + &advice(deployments)
 }
 
+fn name(deployment: &Row<'_>) -> String {
+    deployment.word("deployment").map_or_else(|| "?".to_owned(), text::one_line)
+}
+
+fn number(deployment: &Row<'_>, key: &str) -> Option<f64> {
+    deployment.other(key).and_then(Value::as_f64)
+}
+
+/// What people call a version: its label, else the short form of the version itself.
+fn label(deployment: &Row<'_>, label: &str, version: &str) -> Option<String> {
+    let short = || deployment.word(version).map(text::version);
+    deployment.word(label).map(text::brief).or_else(short)
+}
+
 /// The phase while something is going on, else what the container does.
-fn state(deployment: &Value) -> String {
-    let state = match word(deployment, "phase") {
-        None | Some("idle") => word(deployment, "container_state").unwrap_or_else(|| {
+fn state(deployment: &Row<'_>) -> String {
+    let state = match deployment.word("phase") {
+        None | Some("idle") => deployment.word("container_state").unwrap_or_else(|| {
             let was_seen = deployment.get("observed_at").is_some();
             if was_seen { "unknown" } else { "never seen" }
         }),
@@ -58,48 +73,48 @@ fn state(deployment: &Value) -> String {
 }
 
 /// Without evidence there is no verdict.
-fn health(deployment: &Value) -> &'static str {
-    match deployment.get("healthy").and_then(Value::as_bool) {
+fn health(deployment: &Row<'_>) -> &'static str {
+    match deployment.other("healthy").and_then(Value::as_bool) {
         Some(true) => "healthy",
         Some(false) => "unhealthy",
         None => "unknown",
     }
 }
 
-fn last_update(deployment: &Value, now: Timestamp) -> String {
-    let outcome = word(deployment, "last_outcome").map(text::one_line);
+fn last_update(deployment: &Row<'_>, now: Timestamp) -> String {
+    let outcome = deployment.word("last_outcome").map(text::one_line);
     let outcome = outcome.map(|outcome| outcome.replace('_', " "));
-    let at = word(deployment, "last_update_at").map(|at| text::ago_of(at, now));
+    let at = deployment.word("last_update_at").map(|at| text::ago_of(at, now));
     outcome.into_iter().chain(at).collect::<Vec<_>>().join(", ")
 }
 
-fn notes(deployment: &Value) -> Vec<String> {
+fn notes(deployment: &Row<'_>) -> Vec<String> {
     let mut notes = Vec::new();
-    if let Some(target) = label(deployment, "target")
-        && label(deployment, "current").as_ref() != Some(&target)
+    if let Some(target) = label(deployment, "target_label", "target_version")
+        && label(deployment, "current_label", "current_version").as_ref() != Some(&target)
     {
         notes.push(format!("newer: {target}"));
     }
-    match (deployment.get("held"), word(deployment, "held_at")) {
+    match (deployment.other("held"), deployment.word("held_at")) {
         (_, Some(held)) => notes.push(format!("held at {}", text::brief(held))),
         (Some(Value::Bool(true)), None) => notes.push("held".to_owned()),
         _ => {}
     }
     match deployment.get("drift") {
-        Some(Value::String(drift)) => notes.push(format!("drift: {}", text::brief(drift))),
-        Some(Value::Array(drift)) if !drift.is_empty() => {
+        Some(Fact::Text(drift)) => notes.push(format!("drift: {}", text::brief(drift))),
+        Some(Fact::Other(Value::Array(drift))) if !drift.is_empty() => {
             notes.push(format!("{} drifted", text::count(drift.len(), "setting")));
         }
-        Some(Value::Bool(true)) => notes.push("drifted".to_owned()),
+        Some(Fact::Other(Value::Bool(true))) => notes.push("drifted".to_owned()),
         _ => {}
     }
-    notes.extend(deployment.get("locked_by").and_then(holder));
+    notes.extend(deployment.other("locked_by").and_then(holder));
     if let (Some(release), Some(rung)) =
-        (word(deployment, "previous_release"), word(deployment, "way_back"))
+        (deployment.word("previous_release"), deployment.word("way_back"))
     {
         notes.push(format!("way back: {} ({})", text::one_line(release), text::one_line(rung)));
     }
-    if let Some(reason) = deployment.pointer("/error/message").and_then(Value::as_str) {
+    if let Some(reason) = deployment.other("error").and_then(|it| word(it, "message")) {
         notes.push(format!("not looked at: {}", text::brief(reason)));
     }
     notes
@@ -116,10 +131,10 @@ fn holder(holder: &Value) -> Option<String> {
 }
 
 /// What to type where something was left open.
-fn advice(deployments: &[Value]) -> String {
+fn advice(deployments: &[Row<'_>]) -> String {
     deployments
         .iter()
-        .filter(|deployment| matches!(word(deployment, "phase"), Some("interrupted" | "stuck")))
+        .filter(|deployment| matches!(deployment.word("phase"), Some("interrupted" | "stuck")))
         .map(|deployment| super::next(&format!("switchback recover {}", name(deployment))))
         .collect()
 }
@@ -146,7 +161,9 @@ mod tests {
              "locked_by": {"user": "alice", "host": "laptop", "pid": 7}},
             {"deployment": "new"},
         ]});
-        insta::assert_snapshot!(status(&document, now()), @r"
+        let rows: Vec<Row<'_>> =
+            document["deployments"].as_array().unwrap().iter().map(Row::of).collect();
+        insta::assert_snapshot!(status(&rows, now()), @r"
         NAME   STATE        VERSION   RELEASE   HEALTH      UPTIME      MEMORY    LAST UPDATE              NOTES
         web    running      2.0.0     r2        healthy     2 h 5 min   120 MiB   rolled back, 3 min ago   newer: bb; held at web:2; 2 settings drifted; way back: r1 (kept)
         db     stuck                            unhealthy                                                  in use by alice@laptop (pid 7)
@@ -157,13 +174,13 @@ mod tests {
 
     #[test]
     fn without_evidence_nothing_is_healthy() {
-        assert_eq!(health(&json!({"healthy": null})), "unknown");
-        assert_eq!(health(&json!({})), "unknown");
+        assert_eq!(health(&Row::of(&json!({"healthy": null}))), "unknown");
+        assert_eq!(health(&Row::default()), "unknown");
     }
 
     #[test]
     fn an_empty_house_says_how_to_begin() {
-        let text = status(&json!({"deployments": []}), now());
+        let text = status(&[], now());
         assert_eq!(text, "No deployments\nNext: switchback init\n");
     }
 }

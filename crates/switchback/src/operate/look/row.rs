@@ -15,7 +15,7 @@ use switchback_targets::{
 use super::{EngineView, Looked, Looker, Situation, healthy, memory_mb, situation, uptime_seconds};
 use crate::{
     config::Deployment,
-    display::phase_word,
+    display::{phase_word, result::Row},
     operate::{
         Answer,
         connect::{Connected, Kept},
@@ -161,24 +161,29 @@ fn add_history(row: &mut Value, last: Option<&Operation>) {
 fn add_wishes(looker: &Looker<'_>, name: &str, row: &mut Value) -> Answer<()> {
     let held = looker.store.hold(name)?;
     let check = looker.store.check(name)?;
-    wishes(row, held.as_deref(), check.as_ref().map(|it| it.check_json.as_str()));
+    let version = row["current_version"].as_str().map(str::to_owned);
+    let check = check.as_ref().map(|it| it.check_json.as_str());
+    for (key, value) in wishes(version.as_deref(), held.as_deref(), check) {
+        row[key] = value;
+    }
     Ok(())
 }
 
-fn wishes(row: &mut Value, held: Option<&str>, check: Option<&str>) {
-    row["held"] = json!(held.is_some());
-    if let Some(held) = held {
-        row["held_at"] = json!(held);
-    }
+fn wishes(
+    version: Option<&str>,
+    held: Option<&str>,
+    check: Option<&str>,
+) -> Vec<(&'static str, Value)> {
+    let mut wishes = vec![("held", json!(held.is_some()))];
+    wishes.extend(held.map(|it| ("held_at", json!(it))));
     let check: Value = check.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
     // An answer from before the last update says nothing any more.
-    if check["status"] == "available" && check["current_version"] == row["current_version"] {
+    if check["status"] == "available" && check["current_version"].as_str() == version {
         for key in ["target_version", "target_label"] {
-            if let Some(known) = check.get(key) {
-                row[key] = known.clone();
-            }
+            wishes.extend(check.get(key).map(|known| (key, known.clone())));
         }
     }
+    wishes
 }
 
 /// The word for how updates of it stand.
@@ -206,31 +211,36 @@ pub(crate) fn time(at: u64) -> String {
 
 /// The row of a deployment as it was last seen, from our own record alone. `open` is its operation
 /// that has begun and not ended, with the phase that it is in.
-pub(crate) fn as_last_seen(
-    deployment: &Deployment,
-    seen: Option<&Observation>,
+pub(crate) fn as_last_seen<'a>(
+    deployment: &'a Deployment,
+    seen: Option<&'a Observation>,
     open: Option<(PhaseName, &Operation)>,
     held: Option<&str>,
     check: Option<&str>,
-) -> Value {
+) -> Row<'a> {
     let text = seen.and_then(|it| it.status_json.as_deref());
-    let mut row: Value = text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
-    if !row.is_object() {
-        row = json!({ "kind": deployment.kind.word(), "phase": "idle", "update_status": "idle" });
+    let mut row: Row<'a> = text.and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
+    if row.is_empty() {
+        row.put("kind", deployment.kind.word());
+        row.put("phase", "idle");
+        row.put("update_status", "idle");
     }
-    row["deployment"] = json!(deployment.name);
+    row.put("deployment", deployment.name.as_str());
     if let (None, Some(number)) = (row.get("release"), seen.and_then(|it| it.current_release)) {
-        row["release"] = json!(format!("r{number}"));
+        row.put("release", format!("r{number}"));
     }
     if let Some((phase, operation)) = open {
-        row["phase"] = json!(phase_word(phase));
-        row["update_status"] = json!(update_status(phase_word(phase), None));
+        row.put("phase", phase_word(phase));
+        row.put("update_status", update_status(phase_word(phase), None));
         if phase != PhaseName::Interrupted {
             let begun = &operation.begun;
-            row["locked_by"] = json!({ "user": begun.user, "host": begun.host, "pid": begun.pid,
+            let by = json!({ "user": begun.user, "host": begun.host, "pid": begun.pid,
                 "operation": begun.id, "since": time(begun.started_at) });
+            row.put("locked_by", by);
         }
     }
-    wishes(&mut row, held, check);
+    for (key, value) in wishes(row.word("current_version"), held, check) {
+        row.put(key, value);
+    }
     row
 }
