@@ -223,13 +223,15 @@ pub async fn recover(
     if patience_ms > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(patience_ms)).await;
         // Whoever worked on it may have come to its end meanwhile.
-        let records = latest(around, connected, &interrupted).await?;
+        let (records, has_more) = latest(around, connected, &interrupted).await?;
         if is_closed(&records) {
             drop(renewing);
             give_back(around, &lease).await;
             return Ok(None);
         }
         interrupted.records = records;
+        // What another store has added is taken into ours: nothing can be written after a gap.
+        interrupted.is_foreign |= has_more;
     }
     let ended =
         Box::pin(run(around, connected, request, &interrupted, way, &lease, started_at)).await;
@@ -245,17 +247,18 @@ pub async fn recover(
     ended.map(Some)
 }
 
-/// All that was written of a transaction by now, here or with the target.
+/// All that was written of a transaction by now, and whether more of it is with the target than here.
 async fn latest(
     around: &Surroundings<'_>,
     connected: &Connected,
     interrupted: &Interrupted,
-) -> Answer<Vec<Fact>> {
+) -> Answer<(Vec<Fact>, bool)> {
     let kept = connected.kept().await?;
     let here = journal::load(around.store, &interrupted.operation)?;
     let is_same = kept.operation.as_ref() == Some(&interrupted.operation);
     let there = if is_same { kept.journal } else { Vec::new() };
-    Ok(if there.len() > here.len() { there } else { here })
+    let has_more = there.len() > here.len();
+    Ok((if has_more { there } else { here }, has_more))
 }
 
 async fn run(

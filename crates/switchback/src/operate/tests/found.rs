@@ -55,24 +55,52 @@ fn an_image_that_was_there_outlives_an_operation_of_which_little_is_known() {
     plays(Scenario::IllUpdate, "/journal.json", first, Act::DieAfter, Who::Same);
 }
 
-/// Only its own store knew that the way back had begun. To the next one the data had been handed over, and
-/// the old version stood in the way of bringing it back: it was stuck.
-#[test]
-fn a_way_back_that_another_store_finds_half_done_is_gone_to_its_end() {
+/// Where a schedule is like this one but for when a process dies, at each of those times.
+fn plays_each(schedules: impl FnOnce(&Player) -> Vec<Schedule> + Send) {
     with_room(|| {
         let player = Player::new();
-        let lines = player.places(Scenario::Rollback).lines;
-        let snapshot = lines.iter().position(|it| it.contains("/keeper snapshot"));
-        let snapshot = snapshot.expect("there is one");
-        // From the first look of the way back to the proof of the old version.
-        for later in 1..=20 {
-            let acts = [(0, Act::Lost { effect: true }), (later, Act::DieBefore)];
-            let first: BTreeMap<_, _> = acts.map(|(it, act)| (snapshot + it, act)).into();
-            let second = (Who::Other, 0, BTreeMap::new());
-            let (scenario, last, is_lost) = (Scenario::Rollback, Who::Other, true);
-            let schedule = Schedule { scenario, first, second, last, is_lost };
+        for schedule in schedules(&player) {
             let wrong = player.play(&schedule, Missing::Nothing, |_| ());
             assert!(wrong.is_ok(), "{}", wrong.unwrap_err());
         }
+    });
+}
+
+fn snapshot_of(player: &Player, scenario: Scenario) -> usize {
+    let lines = player.places(scenario).lines;
+    lines.iter().position(|it| it.contains("/keeper snapshot")).expect("there is one")
+}
+
+/// Only its own store knew that the way back had begun. To the next one the data had been handed over, and
+/// the old version, which served again, stood in the way of bringing it back: it was stuck.
+#[test]
+fn a_way_back_that_another_store_finds_half_done_is_gone_to_its_end() {
+    plays_each(|player| {
+        let (scenario, last, is_lost) = (Scenario::Rollback, Who::Other, true);
+        let snapshot = snapshot_of(player, scenario);
+        // From the first look of the way back to the proof of the old version.
+        let dies = |later| {
+            let acts = [(0, Act::Lost { effect: true }), (later, Act::DieBefore)];
+            let first = acts.map(|(it, act)| (snapshot + it, act)).into();
+            let second = (Who::Other, 0, BTreeMap::new());
+            Schedule { scenario, first, second, last, is_lost }
+        };
+        (1..=24).map(dies).collect()
+    });
+}
+
+/// The other store had seen that the new version never ran, and brought no data back. Whoever came after
+/// it could not see that any more, and wrote nothing down, because his own store had not heard of it all.
+#[test]
+fn a_way_back_that_another_store_has_half_done_for_us_is_gone_to_its_end() {
+    plays_each(|player| {
+        let scenario = Scenario::Again;
+        let first = BTreeMap::from([(snapshot_of(player, scenario), Act::DieAfter)]);
+        // Up to 77 it waits for the lease, and from 80 on it goes back.
+        let dies = |at| {
+            let second = (Who::Other, 0, BTreeMap::from([(at, Act::DieBefore)]));
+            Schedule { scenario, first: first.clone(), second, last: Who::Same, is_lost: false }
+        };
+        (78..=108).step_by(3).map(dies).collect()
     });
 }
