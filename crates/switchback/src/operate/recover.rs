@@ -15,6 +15,7 @@ use switchback_targets::{
 
 use super::{
     Answer, Request, Surroundings, Wanted,
+    conclude::other_user,
     connect::{Connected, Fact, Kept},
     decisions,
     execute::{Ended, begin, give_back, is_closed, is_over, lease_after, owner},
@@ -80,18 +81,19 @@ pub async fn find(
         let was_finished_elsewhere =
             kept.operation.as_ref() == Some(&ours.begun.id) && is_closed(&kept.journal);
         let may_work = ours.begun.host != around.who.host || is_alive(ours.begun.pid);
+        // Another store's that we have copied stays that: we may have died right after the copy, before we
+        // took every step as started that its store may have started since.
+        let is_foreign = other_user(&records, &ours.begun).is_some();
         let operation = ours.begun.id;
         // Its end is known, and was not written into the history: we died in between.
         let known = if was_finished_elsewhere { &kept.journal } else { &records };
         if !may_work && end_of(known).is_some() {
             let held = held.filter(|it| it.holder.operation == operation);
             let (records, is_unwatched) = (known.clone(), false);
-            let is_foreign = false;
             return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
         }
         if !(is_theirs || was_finished_elsewhere) {
             let is_unwatched = held.is_none() && may_work;
-            let is_foreign = false;
             return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
         }
         if !may_work {

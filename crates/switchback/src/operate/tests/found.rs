@@ -104,3 +104,26 @@ fn a_way_back_that_another_store_has_half_done_for_us_is_gone_to_its_end() {
         (78..=108).step_by(3).map(dies).collect()
     });
 }
+
+/// The copy in the second store looked like the whole of an operation of its own from then on. Nothing was
+/// taken back but what the target had heard of.
+#[test]
+fn what_another_store_has_copied_before_it_died_is_not_all_that_was_done() {
+    plays_each(|player| {
+        let scenario = Scenario::Update;
+        let lines = player.places(scenario).lines;
+        let last =
+            |word: &str| lines.iter().rposition(|it| it.contains(word)).expect("it is there");
+        let staged = last("/keeper snapshot");
+        let staged = lines[..staged].iter().rposition(|it| it.contains("/journal.json"));
+        let (staged, started) = (staged.expect("it is there"), last(": start "));
+        let (last, is_lost) = (Who::Other, true);
+        // From 73 on it copies, and at 78 the target hears of it.
+        let dies = |first, at| {
+            let second = (Who::Other, 0, BTreeMap::from([(at, Act::DieBefore)]));
+            let first = BTreeMap::from([(first, Act::DieBefore)]);
+            Schedule { scenario, first, second, last, is_lost }
+        };
+        (73..=79).flat_map(|at| [dies(staged, at), dies(started + 1, at)]).collect()
+    });
+}

@@ -272,15 +272,22 @@ impl Found<'_> {
         self.expect(all.iter().any(is_up), || "somebody else's container was touched".to_owned());
     }
 
+    /// Whether nothing came of an operation. Somebody else may have done the same anew, and then that is
+    /// what is recorded.
+    fn was_undone(&self, operation: &str) -> bool {
+        !self.committed || self.taken_over && recorded(&self.state).as_deref() != Some(operation)
+    }
+
     /// What was said, what is in the history, and what is recorded with the target agree.
     fn says(&mut self, ends: &[End], history: &[Operation]) {
         let committed = self.committed;
         for end in ends {
             let End::Said(Ok(Some(document))) = end else { continue };
             let (said, success) = (&document["outcome"], document["success"] == true);
+            let operation = document["operation"].as_str().unwrap_or_default();
             // Who has lost the lease, or could not go on, does not know what became of it.
             let knows = success || said == "rolled_back" || said == "failed";
-            let is_true = !knows || success == committed;
+            let is_true = !knows || if success { committed } else { self.was_undone(operation) };
             self.expect(is_true, || format!("it said {said}, committed: {committed}"));
         }
         let Some(last) =
@@ -295,7 +302,7 @@ impl Found<'_> {
         let said = finished.outcome.as_str();
         let holds = match said {
             "committed" => committed,
-            "rolled_back" | "failed" => !committed,
+            "rolled_back" | "failed" => self.was_undone(&last.begun.id),
             // Another store's word counts then.
             "interrupted" => true,
             "stuck" => self.strangers,
