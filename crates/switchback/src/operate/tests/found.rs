@@ -34,6 +34,19 @@ fn a_prune_before_the_start_of_a_rollback_leaves_what_ran() {
     plays(Scenario::Rollback, ": start ", 0, Act::Prune, Who::Same);
 }
 
+/// The name of the image goes back first, before the container of that image is made again.
+#[test]
+fn a_prune_before_a_death_at_the_commit_of_a_rollback_leaves_what_ran() {
+    plays_each(|player| {
+        let scenario = Scenario::Rollback;
+        let lines = player.places(scenario).lines;
+        let tagged = lines.iter().rposition(|it| it.contains(": tag ")).expect("there is one");
+        let acts = [(tagged + 2, Act::Prune), (tagged + 4, Act::DieBefore)];
+        let first: BTreeMap<usize, Act> = acts.into();
+        vec![Schedule { first, ..Schedule::calm(scenario) }]
+    });
+}
+
 /// The proof was over with the first look that failed, and the way back was stuck although the old
 /// version served.
 #[test]
