@@ -46,13 +46,14 @@ impl Change {
     }
 
     /// The parts that arrive alone.
-    fn sectors(&self) -> Vec<Self> {
+    fn sectors(&self, bytes_of_each: usize) -> Vec<Self> {
         match self {
             Self::Resize(_) => vec![self.clone()],
             Self::Write { at, bytes } => bytes
-                .chunks(SECTOR)
+                .chunks(bytes_of_each)
                 .enumerate()
-                .map(|(number, it)| Self::Write { at: at + number * SECTOR, bytes: it.to_vec() })
+                .map(|(number, it)| (at + number * bytes_of_each, it.to_vec()))
+                .map(|(at, bytes)| Self::Write { at, bytes })
                 .collect(),
         }
     }
@@ -83,6 +84,8 @@ pub struct Contents {
     synced_names: BTreeMap<OsString, u64>,
     /// Syncs of files so far.
     pub(super) syncs: usize,
+    /// Where whole sectors arrive or do not arrive that are larger than the usual ones.
+    pub(super) sector: Option<usize>,
     /// Whether a sync is answered and does nothing.
     pub(super) lies: bool,
 }
@@ -167,7 +170,7 @@ impl Contents {
 
     /// Writes into a folder what a machine finds whose power was cut at this moment.
     pub fn after_a_power_cut(&self, fate: Fate, into: &Path) -> io::Result<()> {
-        let mut dice = Dice::of(fate);
+        let (mut dice, sector) = (Dice::of(fate), self.sector.unwrap_or(SECTOR));
         fs::create_dir_all(into)?;
         let mut names = self.synced_names.clone();
         for name in self.synced_names.keys().chain(self.names.keys()) {
@@ -182,7 +185,7 @@ impl Contents {
         for (name, number) in names {
             let Some(node) = self.files.get(&number) else { continue };
             let mut bytes = node.synced.as_ref().clone();
-            for part in node.pending.iter().flat_map(Change::sectors) {
+            for part in node.pending.iter().flat_map(|it| it.sectors(sector)) {
                 if dice.arrives() {
                     part.apply(&mut bytes);
                 }

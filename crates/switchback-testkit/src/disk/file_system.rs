@@ -5,13 +5,17 @@
 
 use std::{fs::File, io, path::Path, process::Command, time::Duration};
 
-use super::{Contents, Disk, Fate, mount};
+use super::{Contents, Disk, Fate, lock, mount};
 
 /// The file that it lies in.
 const IMAGE: &str = "image";
 
 /// Room for a small tree twice, beside the smallest journal (1 MiB).
 const SIZE: &str = "6M";
+
+/// What arrives whole or not at all, in bytes. It is the size of ext4's superblock, which has a checksum
+/// and is read before the journal: ext4 takes it that a disk never writes one half of it.
+const SECTOR: usize = 1024;
 
 /// Blocks of 1 KiB, so that a small tree has many; all of it is written when it is made, not later.
 const MADE: [&str; 13] = [
@@ -46,6 +50,7 @@ impl FileSystem {
     /// Makes and mounts an empty one.
     pub fn mount() -> io::Result<Self> {
         let disk = Disk::mount()?;
+        lock(&disk.shared).contents.sector = Some(SECTOR);
         let image = disk.path().join(IMAGE);
         mount(Command::new("mke2fs").args(MADE).arg(&image).arg(SIZE))?;
         File::open(&image)?.sync_all()?;
