@@ -11,6 +11,7 @@ mod bad_input;
 mod bad_store;
 mod checking;
 mod clocks;
+mod compared;
 mod conforming;
 mod counting;
 mod deciding;

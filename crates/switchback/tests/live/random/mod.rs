@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use self::fields::{NOT_SAID, Said, fields};
 use super::{
-    fidelity::{NOT_ASKED_FOR, differences, specification},
+    compared::{NOT_ASKED_FOR, differences, specification},
     killing_randomly::{fraction, number},
 };
 use crate::common::{World, wire::Wire};

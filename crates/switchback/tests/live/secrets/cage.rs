@@ -66,9 +66,9 @@ pub(super) struct Cage {
 }
 
 impl Cage {
-    pub(super) fn new(word: &str, is_declared: bool) -> Self {
+    pub(super) fn new(name: &str, is_declared: bool) -> Self {
         use base64::Engine as _;
-        let world = World::new(word);
+        let world = World::new(name);
         let login = world.lab.private_credentials();
         let basic = format!("{}:{}", login.user, login.password);
         let basic = base64::prelude::BASE64_STANDARD.encode(basic);
