@@ -143,10 +143,11 @@ impl Inner {
         }
     }
 
-    /// A start holds its container until it is over: whoever asks for a change of that one meanwhile
-    /// waits, and finds it started. (A stop does not: it waits for the process, and others go first.)
+    /// A start holds its container until it is over: whoever looks at that one or asks for a change of
+    /// it meanwhile waits, and finds it started. (A stop does not: it waits for the process, and others go first.)
     pub(super) fn wait_for_starts(&mut self, now: Millis, request: &Request) {
         let (Request::Start { container }
+        | Request::Inspect { container }
         | Request::Stop { container }
         | Request::Pause { container }
         | Request::Unpause { container }

@@ -18,6 +18,7 @@ mod deciding;
 mod failing;
 mod fencing;
 mod fidelity;
+mod full_engine;
 mod full_target;
 mod hooks;
 mod interrupting;
