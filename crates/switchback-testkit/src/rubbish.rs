@@ -15,8 +15,8 @@ use std::{
 /// Mutations of one corpus in an ordinary run of the tests: about a second of an unoptimised build.
 const RUNS: u64 = 1_500;
 
-/// No reader may take longer for one input; all that were seen took milliseconds.
-const LIMIT: Duration = Duration::from_secs(5);
+/// Only tells a hang from a busy machine: all inputs that were seen took milliseconds.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// No input is longer than this.
 const LENGTH_MAX: usize = 64 << 10;

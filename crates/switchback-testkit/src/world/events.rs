@@ -18,6 +18,14 @@ impl Inner {
                 self.log.push((now, "engine restart".to_owned()));
                 self.restart();
             }
+            Event::EngineKilled => {
+                self.log.push((now, "engine killed".to_owned()));
+                for container in &mut self.containers {
+                    container.was_stopped |=
+                        matches!(container.status, Status::Running | Status::Paused);
+                }
+                self.restart();
+            }
             Event::Prune { volumes } => {
                 self.log.push((now, "prune".to_owned()));
                 self.prune(*volumes);
