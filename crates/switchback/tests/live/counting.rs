@@ -75,7 +75,9 @@ fn between_stop_and_start_only_what_was_planned_is_asked_for() {
     let is = |line: &str| requests.iter().position(|it| it.starts_with(line));
     let (stop, start) = (is("POST containers/OLD/stop"), is("POST containers/NEW/start"));
     let (Some(stop), Some(start)) = (stop, start) else { panic!("{requests:#?}\n{update}") };
-    let between = &requests[stop..=start];
+    let mut between = requests[stop..=start].to_vec();
+    // The lease is renewed every ten seconds, whatever else goes on.
+    between.retain(|it| !it.starts_with("PUT ") || !it.contains("/archive"));
     assert_eq!(between, BETWEEN, "{update}");
 }
 
