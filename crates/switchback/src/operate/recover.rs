@@ -91,7 +91,10 @@ pub async fn find(
         }
         if !(is_theirs || was_finished_elsewhere) {
             let is_unwatched = held.is_none() && may_work;
-            let is_foreign = false;
+            // The target hears first of what goes forward; we may have died before we wrote it here.
+            let is_foreign =
+                kept.operation.as_ref() == Some(&operation) && records.len() < kept.journal.len();
+            let records = if is_foreign { kept.journal.clone() } else { records };
             return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
         }
         if !may_work {
@@ -205,6 +208,7 @@ pub async fn recover(
         return Ok(None);
     }
     if let Some(outcome) = end_of(&interrupted.records) {
+        tell_target(around, connected, request, &interrupted).await?;
         let (operation, records) = (interrupted.operation, interrupted.records);
         return Ok(Some(Ended {
             operation,
@@ -243,6 +247,32 @@ pub async fn recover(
         around.store.keep_claim(&interrupted.operation);
     }
     ended.map(Some)
+}
+
+/// Writes an end that we know to the target, if it was not told: another store would go back, over
+/// what was written to the data since.
+async fn tell_target(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    interrupted: &Interrupted,
+) -> Answer<()> {
+    let kept = connected.kept().await?;
+    let operation = &interrupted.operation;
+    if kept.operation.as_ref() != Some(operation) || is_closed(&kept.journal) {
+        return Ok(());
+    }
+    let data = data(connected, &interrupted.records).await?;
+    let before = interrupted.held.as_ref().map(|it| &it.holder);
+    let lease = lease_after(around, connected, request, operation, &data, before).await?;
+    let journal = TwinJournal::new(around.store, operation, interrupted.records.clone(), &lease);
+    let told = journal.tell_target().await;
+    give_back(around, &lease).await;
+    told.map_err(|error| {
+        let message = format!("the end of {operation} cannot be recorded with the target: {error}");
+        CommandError::new("store_unusable", message)
+            .hint(format!("switchback recover {}   # tries again", connected.name))
+    })
 }
 
 /// All that was written of a transaction by now, here or with the target.
