@@ -20,6 +20,8 @@ need_program() { command -v "$1" >/dev/null || apt_install "$2"; }
 need_lab() {
     # Tests let the clock of a program jump.
     need_program faketime faketime
+    # And make file systems whose power they cut.
+    need_program mke2fs e2fsprogs
     "$CHECKOUT/scripts/lab" images
     "$CHECKOUT/scripts/lab" engine spare >/dev/null
     set -a

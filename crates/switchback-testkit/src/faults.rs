@@ -70,8 +70,11 @@ pub enum Reply {
 /// Something that nobody of ours asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The engine is restarted.
+    /// The engine is restarted, or its machine.
     EngineRestart,
+    /// The engine is killed, and started again while its containers live: it stops them, and takes that
+    /// for a stop by hand.
+    EngineKilled,
     /// Somebody prunes containers and images, and with `volumes` the volumes.
     Prune {
         /// Whether named volumes go too.

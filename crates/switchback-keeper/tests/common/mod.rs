@@ -28,18 +28,26 @@ pub fn keeper() -> Command {
 
 /// A directory with room for a mount and a store.
 pub struct Lab {
-    directory: tempfile::TempDir,
+    root: PathBuf,
+    _directory: Option<tempfile::TempDir>,
 }
 
 impl Lab {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        fs::create_dir(directory.path().join("data")).unwrap();
-        Self { directory }
+        let root = directory.path().to_path_buf();
+        let lab = Self { root, _directory: Some(directory) };
+        fs::create_dir(lab.data()).unwrap();
+        lab
+    }
+
+    /// In a directory that somebody else has made, with what is in it.
+    pub fn below(root: &Path) -> Self {
+        Self { root: root.to_path_buf(), _directory: None }
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
-        self.directory.path().join(below)
+        self.root.join(below)
     }
 
     pub fn data(&self) -> PathBuf {

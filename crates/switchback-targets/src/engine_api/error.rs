@@ -2,6 +2,10 @@
 
 use switchback_core::{Fenced, TargetError};
 
+/// What to type where the disk on which the engine keeps images, containers and volumes is full.
+pub const NO_SPACE_HINT: &str =
+    "docker system df   # the engine's disk is full: make room there, then repeat the command";
+
 /// What an engine answers in place of a result.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -106,6 +110,7 @@ impl EngineError {
             }
             Self::TooOld { .. } => Some("docker version".to_owned()),
             Self::NameTaken { name } => Some(format!("docker rename {name} another-name")),
+            Self::Refused { .. } if self.code() == "no_space" => Some(NO_SPACE_HINT.to_owned()),
             Self::Broken { .. }
             | Self::Refused { .. }
             | Self::TimedOut { .. }

@@ -21,7 +21,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 pub use archive::ArchivedFile;
 use bollard::{ClientVersion, Docker};
-pub use error::EngineError;
+pub use error::{EngineError, NO_SPACE_HINT};
 pub use exec::{ExecOutput, Input};
 pub use guard::Guard;
 pub use images::{ImportedImage, PullProgress};

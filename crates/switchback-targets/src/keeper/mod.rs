@@ -10,12 +10,17 @@ pub mod lease;
 mod place;
 pub mod programs;
 
+use std::time::Duration;
+
 pub use image::ARCHITECTURE;
 pub use place::Keeper;
 use serde_json::{Value, json};
 use switchback_core::Millis;
 
-use crate::engine_api::{EngineClient, EngineError, ImportedImage, encode};
+use crate::{
+    engine_api::{EngineClient, EngineError, ImportedImage, encode},
+    patience::within,
+};
 
 /// The label of our own containers; its value is what they are for.
 pub const ROLE_LABEL: &str = "dev.switchback.role";
@@ -25,6 +30,10 @@ pub const VOLUME: &str = "switchback";
 
 /// The container that holds our volume.
 pub const ANCHOR: &str = "switchback-anchor";
+
+/// How long an engine may take to make, start or remove a container of ours, which has nothing to
+/// stop and nothing to copy, or to take its image, which is small.
+const CHANGE_LIMIT: Duration = Duration::from_secs(60);
 
 /// A keeper that does not end by itself is killed at once: it holds nothing in memory.
 const STOP_TIMEOUT_S: u64 = 1;
@@ -54,14 +63,26 @@ pub async fn ensure(engine: &EngineClient) -> Result<(), EngineError> {
         }
     } else {
         let body = body("anchor", &[], &json!({}));
-        match engine.post(&format!("/containers/create?name={ANCHOR}"), Some(&body)).await {
+        let path = format!("/containers/create?name={ANCHOR}");
+        match in_time(CHANGE_LIMIT, "make the anchor", engine.post(&path, Some(&body))).await {
             // Somebody else was faster.
             Err(EngineError::Refused { status: 409, .. }) => {}
             other => drop(other?),
         }
     }
-    drop(engine.post(&format!("/containers/{ANCHOR}/start"), None).await?);
+    let path = format!("/containers/{ANCHOR}/start");
+    drop(in_time(CHANGE_LIMIT, "start the anchor", engine.post(&path, None)).await?);
     Ok(())
+}
+
+/// Waits for the engine, but not for ever.
+async fn in_time<T>(
+    limit: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, EngineError>>,
+) -> Result<T, EngineError> {
+    let done = within(limit, work).await;
+    done.ok_or_else(|| EngineError::TimedOut { what: what.to_owned() })?
 }
 
 async fn ensure_image(engine: &EngineClient) -> Result<(), EngineError> {
@@ -70,7 +91,8 @@ async fn ensure_image(engine: &EngineClient) -> Result<(), EngineError> {
         return Ok(());
     }
     let (tar, command) = (image::image_tar(), vec![image::PROGRAM_PATH.to_owned()]);
-    engine.import(&ImportedImage { reference, tar, command }).await
+    let image = ImportedImage { reference, tar, command };
+    in_time(CHANGE_LIMIT, "import the keeper's image", engine.import(&image)).await
 }
 
 /// Whether nothing is managed on the engine any more: no record, no snapshot, and no lease.

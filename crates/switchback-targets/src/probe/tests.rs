@@ -141,11 +141,12 @@ async fn nobody_listening_is_connection_refused() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_waited_for_as_long_as_configured() {
-    let server = answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
+    let server = answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(600))).await;
     let asks = Asks { timeout: Duration::from_millis(200), ..Asks::default() };
     let start = Instant::now();
     assert_eq!(asks.look_at(&server).await, not_ready("no answer within 0.2 s"));
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    // Only tells a hang from a busy machine.
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
+    sync::Arc,
 };
 
 /// The unit in which a disk writes: of two sectors of one write, one may arrive without the other.
@@ -45,25 +46,26 @@ impl Change {
     }
 
     /// The parts that arrive alone.
-    fn sectors(&self) -> Vec<Self> {
+    fn sectors(&self, bytes_of_each: usize) -> Vec<Self> {
         match self {
             Self::Resize(_) => vec![self.clone()],
             Self::Write { at, bytes } => bytes
-                .chunks(SECTOR)
+                .chunks(bytes_of_each)
                 .enumerate()
-                .map(|(number, it)| Self::Write { at: at + number * SECTOR, bytes: it.to_vec() })
+                .map(|(number, it)| (at + number * bytes_of_each, it.to_vec()))
+                .map(|(at, bytes)| Self::Write { at, bytes })
                 .collect(),
         }
     }
 }
 
-/// A file.
+/// A file. What it holds is shared by clones until one of them changes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Node {
-    pub(super) now: Vec<u8>,
+    pub(super) now: Arc<Vec<u8>>,
     pub(super) mode: u16,
     pub(super) names: u32,
-    synced: Vec<u8>,
+    synced: Arc<Vec<u8>>,
     pending: Vec<Change>,
 }
 
@@ -82,6 +84,8 @@ pub struct Contents {
     synced_names: BTreeMap<OsString, u64>,
     /// Syncs of files so far.
     pub(super) syncs: usize,
+    /// Where whole sectors arrive or do not arrive that are larger than the usual ones.
+    pub(super) sector: Option<usize>,
     /// Whether a sync is answered and does nothing.
     pub(super) lies: bool,
 }
@@ -105,7 +109,7 @@ impl Contents {
 
     fn change(&mut self, number: u64, change: Change) -> Option<()> {
         let node = self.files.get_mut(&number)?;
-        change.apply(&mut node.now);
+        change.apply(Arc::make_mut(&mut node.now));
         node.pending.push(change);
         Some(())
     }
@@ -118,6 +122,11 @@ impl Contents {
             node.pending.clear();
         }
         Some(())
+    }
+
+    /// How often a file was synced so far. In between, what arrives for certain stays the same.
+    pub fn syncs(&self) -> usize {
+        self.syncs
     }
 
     pub(super) fn sync_names(&mut self) {
@@ -148,9 +157,20 @@ impl Contents {
         Some(())
     }
 
+    /// What is needed to write down later what a power cut leaves at this moment, and no more: not
+    /// what programs see. A thousand of them take little more room than what changes between them.
+    #[must_use]
+    pub fn for_a_power_cut(&self) -> Self {
+        let mut all = self.clone();
+        for file in all.files.values_mut() {
+            file.now = Arc::default();
+        }
+        all
+    }
+
     /// Writes into a folder what a machine finds whose power was cut at this moment.
     pub fn after_a_power_cut(&self, fate: Fate, into: &Path) -> io::Result<()> {
-        let mut dice = Dice::of(fate);
+        let (mut dice, sector) = (Dice::of(fate), self.sector.unwrap_or(SECTOR));
         fs::create_dir_all(into)?;
         let mut names = self.synced_names.clone();
         for name in self.synced_names.keys().chain(self.names.keys()) {
@@ -164,8 +184,8 @@ impl Contents {
         }
         for (name, number) in names {
             let Some(node) = self.files.get(&number) else { continue };
-            let mut bytes = node.synced.clone();
-            for part in node.pending.iter().flat_map(Change::sectors) {
+            let mut bytes = node.synced.as_ref().clone();
+            for part in node.pending.iter().flat_map(|it| it.sectors(sector)) {
                 if dice.arrives() {
                     part.apply(&mut bytes);
                 }

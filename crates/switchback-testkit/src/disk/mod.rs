@@ -4,16 +4,18 @@
 //! on it can be looked at in the middle of each request, while the program that asked waits.
 
 mod contents;
+mod file_system;
 mod mounted;
 
 use std::{
     fmt, io,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 pub use contents::{Contents, Fate};
+pub use file_system::{FileSystem, Found};
 use fuser::{BackgroundSession, Config, Errno, MountOption};
 use mounted::Mounted;
 
@@ -74,7 +76,7 @@ pub struct Disk {
     session: Option<BackgroundSession>,
     folder: tempfile::TempDir,
     /// What lies over the file of shared memory.
-    aside: tempfile::NamedTempFile,
+    aside: Option<tempfile::NamedTempFile>,
 }
 
 impl Drop for Disk {
@@ -98,25 +100,28 @@ impl fmt::Debug for Disk {
 }
 
 impl Disk {
-    /// Mounts an empty one. A file of the name `shared_memory` lies elsewhere, on a disk of the
-    /// machine, and is never synced nor kept: a process that mapped a file of this disk and met a
-    /// missing page would wait for a thread of its own, which may be waiting for that very page.
-    pub fn mount(shared_memory: &str) -> io::Result<Self> {
-        let (folder, aside) = (tempfile::tempdir()?, tempfile::NamedTempFile::new()?);
+    /// Mounts an empty one.
+    pub fn mount() -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
         let shared = Arc::<Mutex<Shared>>::default();
         let mut options = Config::default();
         options.mount_options = vec![MountOption::FSName("forgetful".to_owned())];
         let mounted = Mounted::new(Arc::clone(&shared));
         let session = fuser::spawn_mount(mounted, folder.path(), &options)?;
-        let disk = Self { shared, session: Some(session), folder, aside };
-        let cover = disk.cover(shared_memory);
-        lock(&disk.shared).contents.create(shared_memory.as_ref(), 0o600);
-        mount(Command::new("mount").arg("--bind").arg(disk.aside.path()).arg(cover))?;
-        Ok(disk)
+        Ok(Self { shared, session: Some(session), folder, aside: None })
     }
 
-    fn cover(&self, shared_memory: &str) -> PathBuf {
-        self.path().join(shared_memory)
+    /// The same for programs that share memory through the file `shared_memory`. That one lies
+    /// elsewhere, on a disk of the machine, and is never synced nor kept: a process that mapped a file
+    /// of this disk and met a missing page would wait for a thread of its own, which may be waiting
+    /// for that very page.
+    pub fn mount_beside(shared_memory: &str) -> io::Result<Self> {
+        let (mut disk, aside) = (Self::mount()?, tempfile::NamedTempFile::new()?);
+        lock(&disk.shared).contents.create(shared_memory.as_ref(), 0o600);
+        let cover = disk.path().join(shared_memory);
+        mount(Command::new("mount").arg("--bind").arg(aside.path()).arg(cover))?;
+        disk.aside = Some(aside);
+        Ok(disk)
     }
 
     /// Where it is.

@@ -120,6 +120,10 @@ impl Inner {
         }
         container.was_stopped = true;
         container.end(0);
+        let id = container.id.clone();
+        // Whoever else waits for its end has it.
+        self.pending
+            .retain(|(_, it)| !matches!(it, Request::Stop { container } if *container == id));
         Ok(Answer::Done)
     }
 

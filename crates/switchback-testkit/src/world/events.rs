@@ -18,6 +18,14 @@ impl Inner {
                 self.log.push((now, "engine restart".to_owned()));
                 self.restart();
             }
+            Event::EngineKilled => {
+                self.log.push((now, "engine killed".to_owned()));
+                for container in &mut self.containers {
+                    container.was_stopped |=
+                        matches!(container.status, Status::Running | Status::Paused);
+                }
+                self.restart();
+            }
             Event::Prune { volumes } => {
                 self.log.push((now, "prune".to_owned()));
                 self.prune(*volumes);
@@ -135,10 +143,11 @@ impl Inner {
         }
     }
 
-    /// A start holds its container until it is over: whoever asks for a change of that one meanwhile
-    /// waits, and finds it started. (A stop does not: it waits for the process, and others go first.)
+    /// A start holds its container until it is over: whoever looks at that one or asks for a change of
+    /// it meanwhile waits, and finds it started. (A stop does not: it waits for the process, and others go first.)
     pub(super) fn wait_for_starts(&mut self, now: Millis, request: &Request) {
         let (Request::Start { container }
+        | Request::Inspect { container }
         | Request::Stop { container }
         | Request::Pause { container }
         | Request::Unpause { container }

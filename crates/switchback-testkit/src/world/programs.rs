@@ -92,7 +92,7 @@ impl Inner {
                 let is_ill = self.ill.contains(&found.image_id);
                 Output { code: i64::from(is_ill), ..Output::default() }
             }
-            _ => failed(127, "no such program", words.first().unwrap_or(&"")),
+            _ => failed(126, "no such program", words.first().unwrap_or(&"")),
         })
     }
 
@@ -123,7 +123,7 @@ impl Inner {
             .collect();
         names.dedup();
         if names.is_empty() {
-            return failed(2, "No such file or directory", path);
+            return failed(1, "No such file or directory", path);
         }
         lines(names.into_iter().map(|it| json!({ "name": it })))
     }

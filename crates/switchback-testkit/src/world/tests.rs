@@ -235,6 +235,17 @@ async fn whoever_stops_a_container_waits_for_a_start_of_it_that_is_under_way() {
 }
 
 #[tokio::test]
+async fn a_stop_that_is_under_way_is_over_with_the_process() {
+    let world = world(RestartPolicy::No).await;
+    world.fault(Fault::late("stop", 30_000));
+    gives_up(&world, stop("web")).await;
+    assert_eq!(status(&world, stop("web")).await, 200);
+    assert_eq!(status(&world, start("web")).await, 200);
+    world.clock().pass(60_000);
+    assert!(world.serves(8080).is_some() && world.is_quiet());
+}
+
+#[tokio::test]
 async fn a_late_create_holds_its_name_and_shows_nothing() {
     let world = world(RestartPolicy::No).await;
     world.fault(Fault::late("create", 30_000));

@@ -258,8 +258,12 @@ async fn release(config: &Config, store: &Store, name: Option<&str>, number: u32
     Ok(object)
 }
 
-/// A specification without the values of its environment, and without what else may be a secret:
-/// options of a log driver carry tokens.
+/// Below these lie what may be a secret besides environments: passwords stand in commands and health
+/// checks, in labels that a proxy reads, and in the options of drivers.
+const MAY_BE_SECRET: [&str; 7] =
+    ["Cmd", "Entrypoint", "Labels", "Test", "Config", "Options", "DriverOpts"];
+
+/// A specification without the values of its environment, and without what else may be a secret.
 fn without_secrets(body: &Value) -> Value {
     let mut body = body.clone();
     if let Some(variables) = body.get_mut("Env").and_then(Value::as_array_mut) {
@@ -269,11 +273,22 @@ fn without_secrets(body: &Value) -> Value {
             *variable = json!(format!("{key}={MASK}"));
         }
     }
-    let options = body.pointer_mut("/HostConfig/LogConfig/Config").and_then(Value::as_object_mut);
-    for (_, value) in options.into_iter().flatten() {
-        *value = json!(MASK);
-    }
+    hide(&mut body, false);
     body
+}
+
+/// Masks every text in what may be a secret; how many words and which keys there are stays.
+fn hide(value: &mut Value, is_secret: bool) {
+    match value {
+        Value::String(text) if is_secret => MASK.clone_into(text),
+        Value::Array(all) => all.iter_mut().for_each(|it| hide(it, is_secret)),
+        Value::Object(all) => {
+            for (key, it) in all {
+                hide(it, is_secret || MAY_BE_SECRET.contains(&key.as_str()));
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -288,6 +303,24 @@ mod tests {
         assert_eq!(shown["Env"], json!([format!("TOKEN={MASK}"), format!("EMPTY={MASK}")]));
         assert!(!shown.to_string().contains("hush"), "{shown}");
         assert_eq!(shown["Image"], "web:1");
+    }
+
+    #[test]
+    fn commands_labels_checks_and_options_of_drivers_are_masked_and_counted() {
+        let options = json!({"DriverConfig": {"Name": "cifs", "Options": {"o": "password=hush"}}});
+        let endpoint = json!({"DriverOpts": {"key": "hush"}, "Aliases": ["db"]});
+        let shown =
+            without_secrets(&json!({"Cmd": ["--token", "hush"], "Labels": {"auth": "hush"},
+            "Entrypoint": ["sh", "-c", "hush"], "User": "1:1",
+            "Healthcheck": {"Test": ["CMD", "hush"], "Interval": 5},
+            "HostConfig": {"Mounts": [{"Target": "/srv", "VolumeOptions": options}]},
+            "NetworkingConfig": {"EndpointsConfig": {"net": endpoint}}}));
+        assert!(!shown.to_string().contains("hush"), "{shown}");
+        assert_eq!(shown["Cmd"], json!([MASK, MASK]));
+        assert_eq!(shown["Labels"], json!({"auth": MASK}));
+        assert_eq!((&shown["User"], &shown["Healthcheck"]["Interval"]), (&json!("1:1"), &json!(5)));
+        assert_eq!(shown.pointer("/HostConfig/Mounts/0/Target"), Some(&json!("/srv")));
+        assert!(shown.to_string().contains("\"Aliases\":[\"db\"]"), "{shown}");
     }
 
     #[test]

@@ -159,7 +159,10 @@ fn end_of_interrupted(
 
 /// Who began an operation, by its own first record, where that is not who is written here: another
 /// store's, which we have copied under our own name.
-fn other_user<'a>(records: &'a [Fact], begun: &NewOperation) -> Option<(&'a str, &'a str)> {
+pub(super) fn other_user<'a>(
+    records: &'a [Fact],
+    begun: &NewOperation,
+) -> Option<(&'a str, &'a str)> {
     let Some(Record::Opened { holder, .. }) = records.first() else { return None };
     let here = format!("{}@{} (process {}, ", begun.user, begun.host, begun.pid);
     let (place, _) = holder.split_once(" (process ").filter(|_| !holder.starts_with(&here))?;

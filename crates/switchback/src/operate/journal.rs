@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use switchback_core::{Journal, JournalError, Part, Plan, Record, record::FORMAT};
+use switchback_core::{
+    Journal, JournalError, Part, Plan, Record, State, record::FORMAT, state::Phase,
+};
 use switchback_targets::{container::change::Change, keeper::lease::TargetLease};
 
 use super::{Answer, connect::Fact};
@@ -85,11 +87,23 @@ impl<'a> TwinJournal<'a> {
             | Record::Accepted
             | Record::Closed { .. } => true,
             Record::StepStarted { step, .. } => first_of(Part::Apply) == Some(*step),
-            Record::StepApplied { .. }
-            | Record::StepAbandoned { .. }
-            | Record::RollbackStarted { .. }
-            | Record::StepUndone { .. } => false,
+            Record::RollbackStarted { .. } | Record::StepUndone { .. } => self.lets_serve(record),
+            Record::StepApplied { .. } | Record::StepAbandoned { .. } => false,
         }
+    }
+
+    /// Whether the way back starts the old version again after this record. Until then another store may
+    /// take every step as started, and bring the data back once more. From then on that would take away
+    /// what the old version has written since.
+    fn lets_serve(&self, record: &Fact) -> bool {
+        let Ok(mut state) = State::fold(&self.records) else { return false };
+        let starts = |state: &State<_, _>| {
+            let is_back = matches!(state.phase(), Phase::Backward { .. });
+            let next = state.to_undo().filter(|_| is_back);
+            next.is_some_and(|(_, (it, _))| matches!(it.change, Change::StopContainer { .. }))
+        };
+        let did_before = starts(&state);
+        !did_before && state.record(record).is_ok() && starts(&state)
     }
 
     fn goes_forward(&self, record: &Fact) -> bool {

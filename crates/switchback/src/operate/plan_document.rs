@@ -154,13 +154,20 @@ fn differences(path: &str, old: &Value, new: &Value, found: &mut Vec<Value>) {
 }
 
 /// Where passwords lie: environments, labels (a proxy's users), commands, health checks, and the
-/// options of volume and log drivers.
+/// options of volume, network and log drivers.
 fn is_secret(path: &str) -> bool {
     let mut words = path.split('.').skip(1);
     words.any(|it| {
         matches!(
             it,
-            "Env" | "Labels" | "Cmd" | "Entrypoint" | "Healthcheck" | "LogConfig" | "Mounts"
+            "Env"
+                | "Labels"
+                | "Cmd"
+                | "Entrypoint"
+                | "Healthcheck"
+                | "LogConfig"
+                | "Mounts"
+                | "DriverOpts"
         )
     })
 }

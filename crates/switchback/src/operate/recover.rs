@@ -15,6 +15,7 @@ use switchback_targets::{
 
 use super::{
     Answer, Request, Surroundings, Wanted,
+    conclude::other_user,
     connect::{Connected, Fact, Kept},
     decisions,
     execute::{Ended, begin, give_back, is_closed, is_over, lease_after, owner},
@@ -80,21 +81,24 @@ pub async fn find(
         let was_finished_elsewhere =
             kept.operation.as_ref() == Some(&ours.begun.id) && is_closed(&kept.journal);
         let may_work = ours.begun.host != around.who.host || is_alive(ours.begun.pid);
+        // Another store's that we have copied stays that: we may have died right after the copy, before we
+        // took every step as started that its store may have started since.
+        let is_foreign = other_user(&records, &ours.begun).is_some();
         let operation = ours.begun.id;
         // Its end is known, and was not written into the history: we died in between.
         let known = if was_finished_elsewhere { &kept.journal } else { &records };
         if !may_work && end_of(known).is_some() {
             let held = held.filter(|it| it.holder.operation == operation);
             let (records, is_unwatched) = (known.clone(), false);
-            let is_foreign = false;
             return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
         }
         if !(is_theirs || was_finished_elsewhere) {
             let is_unwatched = held.is_none() && may_work;
             // The target hears first of what goes forward; we may have died before we wrote it here.
-            let is_foreign =
+            let is_behind =
                 kept.operation.as_ref() == Some(&operation) && records.len() < kept.journal.len();
-            let records = if is_foreign { kept.journal.clone() } else { records };
+            let records = if is_behind { kept.journal.clone() } else { records };
+            let is_foreign = is_foreign || is_behind;
             return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
         }
         if !may_work {
@@ -208,7 +212,7 @@ pub async fn recover(
         return Ok(None);
     }
     if let Some(outcome) = end_of(&interrupted.records) {
-        tell_target(around, connected, request, &interrupted).await?;
+        super::told::tell_target(around, connected, request, &interrupted).await?;
         let (operation, records) = (interrupted.operation, interrupted.records);
         return Ok(Some(Ended {
             operation,
@@ -227,13 +231,15 @@ pub async fn recover(
     if patience_ms > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(patience_ms)).await;
         // Whoever worked on it may have come to its end meanwhile.
-        let records = latest(around, connected, &interrupted).await?;
+        let (records, has_more) = latest(around, connected, &interrupted).await?;
         if is_closed(&records) {
             drop(renewing);
             give_back(around, &lease).await;
             return Ok(None);
         }
         interrupted.records = records;
+        // What another store has added is taken into ours: nothing can be written after a gap.
+        interrupted.is_foreign |= has_more;
     }
     let ended =
         Box::pin(run(around, connected, request, &interrupted, way, &lease, started_at)).await;
@@ -249,43 +255,18 @@ pub async fn recover(
     ended.map(Some)
 }
 
-/// Writes an end that we know to the target, if it was not told: another store would go back, over
-/// what was written to the data since.
-async fn tell_target(
-    around: &Surroundings<'_>,
-    connected: &Connected,
-    request: &Request,
-    interrupted: &Interrupted,
-) -> Answer<()> {
-    let kept = connected.kept().await?;
-    let operation = &interrupted.operation;
-    if kept.operation.as_ref() != Some(operation) || is_closed(&kept.journal) {
-        return Ok(());
-    }
-    let data = data(connected, &interrupted.records).await?;
-    let before = interrupted.held.as_ref().map(|it| &it.holder);
-    let lease = lease_after(around, connected, request, operation, &data, before).await?;
-    let journal = TwinJournal::new(around.store, operation, interrupted.records.clone(), &lease);
-    let told = journal.tell_target().await;
-    give_back(around, &lease).await;
-    told.map_err(|error| {
-        let message = format!("the end of {operation} cannot be recorded with the target: {error}");
-        CommandError::new("store_unusable", message)
-            .hint(format!("switchback recover {}   # tries again", connected.name))
-    })
-}
-
-/// All that was written of a transaction by now, here or with the target.
+/// All that was written of a transaction by now, and whether more of it is with the target than here.
 async fn latest(
     around: &Surroundings<'_>,
     connected: &Connected,
     interrupted: &Interrupted,
-) -> Answer<Vec<Fact>> {
+) -> Answer<(Vec<Fact>, bool)> {
     let kept = connected.kept().await?;
     let here = journal::load(around.store, &interrupted.operation)?;
     let is_same = kept.operation.as_ref() == Some(&interrupted.operation);
     let there = if is_same { kept.journal } else { Vec::new() };
-    Ok(if there.len() > here.len() { there } else { here })
+    let has_more = there.len() > here.len();
+    Ok((if has_more { there } else { here }, has_more))
 }
 
 async fn run(
@@ -380,7 +361,7 @@ fn asked(records: &[Fact], operation: &str) -> Wanted {
 }
 
 /// The data that the transaction is about, as its plan names it; else what the container has.
-async fn data(connected: &Connected, records: &[Fact]) -> Answer<Vec<DataMount>> {
+pub(super) async fn data(connected: &Connected, records: &[Fact]) -> Answer<Vec<DataMount>> {
     let planned = records.first().and_then(|it| match it {
         Record::Opened { plan, .. } => plan.steps().find_map(|(_, step)| match &step.change {
             Change::TakeSnapshot { data }

@@ -2,9 +2,12 @@
 
 use serde_json::{Map, Value, json};
 use switchback_core::{Cause, Outcome, Plan, Record, StepId, release::Release};
-use switchback_targets::container::{
-    change::{Change, CommitDraft, PreviousDraft},
-    driver::Evidence,
+use switchback_targets::{
+    container::{
+        change::{Change, CommitDraft, PreviousDraft},
+        driver::Evidence,
+    },
+    engine_api::NO_SPACE_HINT,
 };
 
 use super::connect::Fact;
@@ -98,8 +101,16 @@ pub fn document(facts: &Facts<'_>) -> Value {
         |milliseconds: u64| json!(std::time::Duration::from_millis(milliseconds).as_secs_f64());
     put("duration_seconds", seconds(facts.span.1.saturating_sub(facts.span.0)));
     put("downtime_seconds", facts.downtime_ms.map_or(Value::Null, seconds));
+    put("warnings", json!(warnings(facts, plan)));
+    put("url", json!(facts.url.as_ref().filter(|_| outcome == "committed")));
+    put("error", error);
+    Value::Object(object)
+}
+
+/// What a person should know besides.
+fn warnings(facts: &Facts<'_>, plan: Option<&Plan<Change>>) -> Vec<String> {
     let mut warnings = facts.warnings.clone();
-    if is_accepted {
+    if matches!(facts.outcome, Ok(Outcome::Accepted)) {
         warnings.push("what runs now was accepted; nothing was finished or undone".to_owned());
     }
     if is_stuck_on_kept_data(facts.outcome, plan) {
@@ -110,10 +121,7 @@ pub fn document(facts: &Facts<'_>) -> Value {
             facts.deployment
         ));
     }
-    put("warnings", json!(warnings));
-    put("url", json!(facts.url.as_ref().filter(|_| outcome == "committed")));
-    put("error", error);
-    Value::Object(object)
+    warnings
 }
 
 /// Whether the old version is in place again and does not hold, with data that nobody has taken back.
@@ -197,7 +205,11 @@ fn outcome(facts: &Facts<'_>, plan: Option<&Plan<Change>>) -> (&'static str, Val
         Outcome::Stuck { cause, undo_error } => ("stuck", cause, Some(undo_error)),
     };
     let mut error = match undo_error {
-        None => CommandError::new(cause.code(), sentence(cause, plan)),
+        None => {
+            let error = CommandError::new(cause.code(), sentence(cause, plan));
+            // What steps fill is on the engine's machine; the store has errors of its own.
+            if cause.code() == "no_space" { error.hint(NO_SPACE_HINT) } else { error }
+        }
         Some(Cause::Requested) => CommandError::new(cause.code(), sentence(cause, plan)).hint(format!(
             "switchback recover {0}   # goes back; or keep what runs: switchback recover {0} --accept-current",
             facts.deployment

@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod disk;
 pub(crate) mod gathering;
 pub(crate) mod http;
+pub(crate) mod meddler;
 pub(crate) mod names;
 pub(crate) mod process;
 pub(crate) mod proxy;

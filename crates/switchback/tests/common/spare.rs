@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Where this engine keeps what Switchback records.
 const RECORDS: &str = "/var/lib/docker/volumes/switchback/_data";
 
+/// Where it keeps everything: images, containers, volumes.
+const ROOT: &str = "/var/lib/docker";
+
 /// The spare engine, until this is dropped. Others who want it wait.
 #[derive(Debug)]
 pub(crate) struct Spare {
@@ -51,6 +54,8 @@ impl Spare {
         lock.lock().expect("the lock");
         let spare = Self { machine: Machine(engine), _alone: lock };
         spare.wait_until_it_answers();
+        // Of a test that was killed.
+        spare.leave_small_disk();
         spare
     }
 
@@ -99,8 +104,11 @@ impl Machine {
     /// Runs a command on its machine.
     #[track_caller]
     pub(crate) fn shell(&self, words: &str) -> String {
-        let arguments = ["exec", &self.0.container, "/bin/sh", "-c", words];
-        docker(&self.0.lab, &arguments).unwrap_or_else(|it| panic!("{words}: {it}"))
+        self.try_shell(words).unwrap_or_else(|it| panic!("{words}: {it}"))
+    }
+
+    fn try_shell(&self, words: &str) -> Result<String, String> {
+        docker(&self.0.lab, &["exec", &self.0.container, "/bin/sh", "-c", words])
     }
 
     /// Gives the records and snapshots a small file system of their own, empty, until this is dropped.
@@ -132,6 +140,53 @@ impl Machine {
         self.shell(&format!("rm {RECORDS}/filler"));
     }
 
+    /// Starts the engine anew on a small file system of its own, with nothing on it, until this is
+    /// dropped.
+    #[track_caller]
+    pub(crate) fn on_small_disk(&self, size_mib: u32) -> SmallDisk {
+        self.remove_anchor();
+        let mount = format!("mount -t tmpfs -o size={size_mib}m switchback-test {ROOT}");
+        self.start_anew(&mount).unwrap_or_else(|it| panic!("{mount}: {it}"));
+        self.wait_until_it_answers();
+        SmallDisk(self.clone())
+    }
+
+    /// Leaves no room on the small file system: it has as many blocks as are in use.
+    #[track_caller]
+    pub(crate) fn fill_disk(&self) {
+        let used = format!("$(df -k --output=used {ROOT} | tail -n 1)");
+        // What is written in between makes that too few, and the kernel refuses.
+        let shrink = format!("mount -o remount,size=$(echo {used})k {ROOT}");
+        self.shell(&format!("for try in 1 2 3 4 5 6 7 8 9; do {shrink} && exit 0; done; exit 1"));
+    }
+
+    /// Gives it so much room.
+    #[track_caller]
+    pub(crate) fn grow_disk(&self, size_mib: u32) {
+        self.shell(&format!("mount -o remount,size={size_mib}m {ROOT}"));
+    }
+
+    /// Back to the disk that it was on; does nothing if it is there.
+    fn leave_small_disk(&self) {
+        let is_small = format!("grep -q ' {ROOT} tmpfs ' /proc/mounts");
+        if self.try_shell(&is_small).is_ok() {
+            // What holds the small one goes first.
+            let all = docker(self.url(), &["ps", "--all", "--quiet"]).unwrap_or_default();
+            let arguments = ["rm", "--force"].into_iter().chain(all.lines());
+            docker(self.url(), &arguments.collect::<Vec<_>>()).ok();
+            self.start_anew(&format!("umount --lazy {ROOT}")).ok();
+            self.wait_until_it_answers();
+        }
+    }
+
+    /// Starts the engine anew after a change of what is mounted, of which it sees nothing while it runs.
+    fn start_anew(&self, change: &str) -> Result<String, String> {
+        self.try_signal_engine("STOP")?;
+        let changed = self.try_shell(change);
+        self.try_signal_engine("KILL")?;
+        changed
+    }
+
     /// It holds the file system that it was started on; the next command makes it again.
     fn remove_anchor(&self) {
         docker(self.url(), &["rm", "--force", "switchback-anchor"]).ok();
@@ -160,8 +215,7 @@ impl Machine {
     }
 
     fn try_signal_engine(&self, signal: &str) -> Result<String, String> {
-        let words = format!("kill -{signal} $(cat /run/docker.pid)");
-        docker(&self.0.lab, &["exec", &self.0.container, "/bin/sh", "-c", &words])
+        self.try_shell(&format!("kill -{signal} $(cat /run/docker.pid)"))
     }
 }
 
@@ -173,9 +227,17 @@ impl Drop for SmallRecords {
     fn drop(&mut self) {
         self.0.remove_anchor();
         // Without a panic: the test may be failing already.
-        let words = format!("umount --lazy {RECORDS}");
-        let arguments = ["exec", &self.0.0.container, "/bin/sh", "-c", &words];
-        docker(&self.0.0.lab, &arguments).ok();
+        self.0.try_shell(&format!("umount --lazy {RECORDS}")).ok();
+    }
+}
+
+/// The small file system of the engine itself.
+#[derive(Debug)]
+pub(crate) struct SmallDisk(Machine);
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        self.0.leave_small_disk();
     }
 }
 

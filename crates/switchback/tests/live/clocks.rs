@@ -45,6 +45,19 @@ fn history_is_sane(world: &World) {
     tells_sane_times(&history.json(), &history);
 }
 
+/// What was written down as the beginning is off by so many days: the clock is the one that was set.
+/// Without this, all of these tests would pass with the right time.
+#[track_caller]
+fn was_off_by(world: &World, days: i32) {
+    let history = world.run_by("other", &["history", "web", "-o", "json"]).exits(0);
+    let document = history.json();
+    let begun = document["operations"][0]["started_at"].as_str().expect("an operation");
+    let begun: jiff::Timestamp = begun.parse().expect("a time");
+    let off_h = begun.duration_since(jiff::Timestamp::now()).as_hours();
+    let expected_h = i64::from(days) * 24;
+    assert!((off_h - expected_h).abs() < 24, "{begun} is off by {off_h} hours:\n{history}");
+}
+
 /// The clock is set when the new version runs and is being looked at.
 fn jumps_in_the_gate(name: &str, days: i32) {
     let world = prepared(name);
@@ -130,6 +143,7 @@ fn another_stores_clock(name: &str, days: i32) {
     let killed = killed(&world, 0);
     let taken = run_off_by(&world, days, "other", &["update", "web", "-y"]).exits(0);
     let taken = taken.says("was interrupted").has("/outcome", "committed");
+    was_off_by(&world, days);
     assert_ne!(world.id(), old, "{killed}\n{taken}");
     assert_eq!((world.serving(), world.rows()), ("2.0.0".to_owned(), 2), "{taken}");
 }

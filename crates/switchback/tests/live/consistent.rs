@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{
-    fidelity::{differences, specification},
+    compared::{differences, specification},
     scenario::{ROWS, Scenario},
 };
 use crate::common::{World, names::unique, store::Line};

@@ -3,7 +3,7 @@
 use serde_json::json;
 use switchback_testkit::lab::{free_port, ledger_config};
 
-use crate::common::World;
+use crate::common::{Output, World};
 
 /// A service at 1.0.0 with rows.
 pub(super) fn serving(name: &str) -> World {
@@ -17,9 +17,20 @@ pub(super) fn serving(name: &str) -> World {
 /// Updates, and sees that nobody noticed anything.
 #[track_caller]
 pub(super) fn costs_nothing(world: &World, arguments: &[&str], code: i32, error: &str) {
+    costs_nothing_by(world, || world.run_json(arguments), code, error);
+}
+
+/// As [`costs_nothing`], by whatever gives the command; returns what the command said.
+#[track_caller]
+pub(super) fn costs_nothing_by(
+    world: &World,
+    run: impl FnOnce() -> Output,
+    code: i32,
+    error: &str,
+) -> Output {
     let before = world.service();
     let prober = world.prober();
-    let update = world.run_json(arguments);
+    let update = run();
     let report = prober.stop();
     let update = update.exits(code);
     assert_eq!(report.lost, 0, "{report:?}\n{update}");
@@ -31,6 +42,7 @@ pub(super) fn costs_nothing(world: &World, arguments: &[&str], code: i32, error:
     assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{update}");
     assert_eq!(world.kept_images(), Vec::<String>::new(), "{update}");
     assert_eq!(world.rows(), 2);
+    update
 }
 
 #[test]

@@ -68,7 +68,8 @@ struct Place {
 impl Place {
     fn new(name: &str) -> Self {
         let world = serving(name);
-        let disk = Disk::mount("switchback.db-shm").expect("FUSE and the right to mount (be root)");
+        let disk =
+            Disk::mount_beside("switchback.db-shm").expect("FUSE and the right to mount (be root)");
         move_store(&world, disk.path());
         Self { world, disk }
     }

@@ -126,13 +126,23 @@ impl ContainerDriver {
         })
     }
 
+    /// Nothing holds the image of a container that was pruned, and its name is what goes back first.
+    async fn name_again(&self, image: &str, reference: &str) -> Result<(), TargetError> {
+        let named = self.name_image(image, reference).await;
+        let is_gone = named.is_err() && self.image_id(image).await?.is_none();
+        if is_gone && self.fetch_again(image).await? {
+            return self.name_image(image, reference).await;
+        }
+        named
+    }
+
     pub(super) async fn move_tag_back(
         &self,
         reference: &str,
         before: &Before,
     ) -> Result<(), TargetError> {
         match before {
-            Before::Image(was) => self.name_image(was, reference).await,
+            Before::Image(was) => self.name_again(was, reference).await,
             Before::Absent => self.remove_image_name(reference).await,
             Before::Present => Ok(()),
         }

@@ -84,24 +84,39 @@ impl ContainerDriver {
     }
 
     async fn recorded(&self, id: &str) -> Result<Option<Predecessor>, TargetError> {
+        self.recorded_as(|it| it.container == id).await
+    }
+
+    async fn recorded_as(
+        &self,
+        is_it: impl Fn(&Predecessor) -> bool,
+    ) -> Result<Option<Predecessor>, TargetError> {
         let read = keeper::read_record(self.engine(), &self.setup.target, FILE).await;
         let bytes =
             read.map_err(|it| it.into_target("internal", format!("read {FILE} of the target")))?;
         let all: Option<Predecessors> = bytes.and_then(|it| serde_json::from_slice(&it).ok());
         let all = all.filter(|it| it.format <= FORMAT).map(|it| it.containers);
-        if let Some(found) = all.into_iter().flatten().find(|it| it.container == id) {
+        if let Some(found) = all.into_iter().flatten().find(&is_it) {
             return Ok(Some(found));
         }
         let releases = self.read(STATE_FILE).await?.map(|it| it.releases).unwrap_or_default();
-        let found = releases.into_iter().find(|it| it.container == id);
-        Ok(found.map(|it| Predecessor {
+        let mut kept = releases.into_iter().map(|it| Predecessor {
             container: it.container,
             image: it.image,
             reference: it.reference,
             digest: it.digest,
             specification: it.specification,
             inspect: it.inspect,
-        }))
+        });
+        Ok(kept.find(is_it))
+    }
+
+    /// Fetches an image that somebody has removed meanwhile. False where nobody knows where it came from.
+    pub(super) async fn fetch_again(&self, image: &str) -> Result<bool, TargetError> {
+        match self.recorded_as(|it| it.image == image).await? {
+            Some(known) => self.image_again(&known).await.map(|_| true),
+            None => Ok(false),
+        }
     }
 
     /// The release that was left, where its container is gone: the next rung is what is recorded.

@@ -20,11 +20,10 @@ use switchback_core::{Fenced, Lease, Millis, lease::Holder};
 
 use self::again::Witness;
 pub use self::seen::{Held, has_expired, look, take_away};
-use super::{Keeper, body};
+use super::{CHANGE_LIMIT, Keeper, body, in_time};
 use crate::{
     container::change::DataMount,
     engine_api::{ArchivedFile, EngineClient, EngineError, Guard},
-    patience::within,
 };
 
 /// How long a lease lasts without renewal, in milliseconds. A holder that is gone blocks others for
@@ -39,10 +38,6 @@ const HOLD_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 /// How long one renewal may take; measured at 50 ms. An engine that hangs must not hang us: the
 /// next renewal may find it well.
 const RENEW_LIMIT: std::time::Duration = std::time::Duration::from_secs(8);
-
-/// How long an engine may take to make, start or remove a container of ours, which has nothing to
-/// stop and nothing to copy.
-const CHANGE_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// An engine gives a name before it shows the container that has it: in milliseconds, under load in
 /// seconds.
@@ -118,16 +113,6 @@ enum NotRenewed {
     /// The engine failed; it may do better soon.
     #[error(transparent)]
     Engine(#[from] EngineError),
-}
-
-/// Waits for the engine, but not for ever.
-async fn in_time<T>(
-    limit: std::time::Duration,
-    what: &str,
-    work: impl Future<Output = Result<T, EngineError>>,
-) -> Result<T, EngineError> {
-    let done = within(limit, work).await;
-    done.ok_or_else(|| EngineError::TimedOut { what: what.to_owned() })?
 }
 
 /// Asks for the lease. The target's volumes are mounted in its container, where they are held and

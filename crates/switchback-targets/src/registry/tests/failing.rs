@@ -9,6 +9,12 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::*;
 use crate::registry::RegistryError;
 
+/// Longer than any test runs.
+const ENDLESS: Duration = Duration::from_secs(600);
+
+/// Only tells a hang from a busy machine; what was waited for is in the error.
+const HANG: Duration = Duration::from_secs(60);
+
 async fn answering(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(answer).mount(&server).await;
@@ -49,23 +55,23 @@ async fn an_error_of_the_server_is_told_with_its_status() {
 
 #[tokio::test]
 async fn a_registry_that_hangs_costs_its_deadline_and_no_more() {
-    let server = answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
+    let server = answering(ResponseTemplate::new(200).set_delay(ENDLESS)).await;
     let start = Instant::now();
     let error = impatient(200, 5000).head(&web(&server)).await.expect_err("no answer");
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    assert!(start.elapsed() < HANG, "{:?}", start.elapsed());
     assert!(matches!(error, RegistryError::Timeout { .. }), "{error}");
     assert!(error.to_string().ends_with("gave no answer within 0.2 s"), "{error}");
 }
 
 #[tokio::test]
 async fn a_hundred_questions_to_a_registry_that_hangs_end_together() {
-    let server = answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
+    let server = answering(ResponseTemplate::new(200).set_delay(ENDLESS)).await;
     let client = impatient(200, 600);
     let references: Vec<Reference> =
         (0..100).map(|number| named(&server, &format!("acme/web-{number}"))).collect();
     let start = Instant::now();
     let heads = join_all(references.iter().map(|reference| client.head(reference))).await;
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    assert!(start.elapsed() < HANG, "{:?}", start.elapsed());
     assert!(heads.iter().all(|head| matches!(head, Err(RegistryError::Timeout { .. }))));
 }
 

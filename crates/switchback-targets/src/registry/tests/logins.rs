@@ -131,10 +131,11 @@ async fn a_helper_that_fails_says_why_and_one_that_lies_says_nothing() {
 #[tokio::test]
 async fn a_helper_that_hangs_is_ended_and_told() {
     let (folder, credentials) = docker(&json!({"credsStore": "slow"}));
-    helper(folder.path(), "slow", "exec sleep 60");
+    helper(folder.path(), "slow", "exec sleep 600");
     let credentials = credentials.with_helpers(folder.path(), Duration::from_millis(200));
     let start = Instant::now();
     let error = credentials.login("registry.example").await.expect_err("no answer");
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    // Only tells a hang from a busy machine.
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     assert!(error.to_string().ends_with("gave no answer within 0.2 s"), "{error}");
 }

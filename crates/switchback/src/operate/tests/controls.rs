@@ -20,7 +20,7 @@ enum Of {
     OtherStores,
     /// A death whose last effect comes a little later.
     Late,
-    /// A cut of the power, or a restart of the engine.
+    /// A cut of the power, of the process and of the engine.
     Restarts,
     /// Another store takes over while the process stands still.
     Sleep,

@@ -1,5 +1,7 @@
 //! Schedules that have found something, each by what happens in it.
 
+use std::collections::BTreeMap;
+
 use super::{
     act::Act,
     less::Missing,
@@ -32,6 +34,19 @@ fn a_prune_before_the_start_of_a_rollback_leaves_what_ran() {
     plays(Scenario::Rollback, ": start ", 0, Act::Prune, Who::Same);
 }
 
+/// The name of the image goes back first, before the container of that image is made again.
+#[test]
+fn a_prune_before_a_death_at_the_commit_of_a_rollback_leaves_what_ran() {
+    plays_each(|player| {
+        let scenario = Scenario::Rollback;
+        let lines = player.places(scenario).lines;
+        let tagged = lines.iter().rposition(|it| it.contains(": tag ")).expect("there is one");
+        let acts = [(tagged + 2, Act::Prune), (tagged + 4, Act::DieBefore)];
+        let first: BTreeMap<usize, Act> = acts.into();
+        vec![Schedule { first, ..Schedule::calm(scenario) }]
+    });
+}
+
 /// The proof was over with the first look that failed, and the way back was stuck although the old
 /// version served.
 #[test]
@@ -51,4 +66,77 @@ fn what_is_stuck_here_and_was_mended_by_another_store_is_not_stuck_any_more() {
 fn an_image_that_was_there_outlives_an_operation_of_which_little_is_known() {
     let first = usize::MAX;
     plays(Scenario::IllUpdate, "/journal.json", first, Act::DieAfter, Who::Same);
+}
+
+/// Where a schedule is like this one but for when a process dies, at each of those times.
+fn plays_each(schedules: impl FnOnce(&Player) -> Vec<Schedule> + Send) {
+    with_room(|| {
+        let player = Player::new();
+        for schedule in schedules(&player) {
+            let wrong = player.play(&schedule, Missing::Nothing, |_| ());
+            assert!(wrong.is_ok(), "{}", wrong.unwrap_err());
+        }
+    });
+}
+
+fn snapshot_of(player: &Player, scenario: Scenario) -> usize {
+    let lines = player.places(scenario).lines;
+    lines.iter().position(|it| it.contains("/keeper snapshot")).expect("there is one")
+}
+
+/// Only its own store knew that the way back had begun. To the next one the data had been handed over, and
+/// the old version, which served again, stood in the way of bringing it back: it was stuck.
+#[test]
+fn a_way_back_that_another_store_finds_half_done_is_gone_to_its_end() {
+    plays_each(|player| {
+        let (scenario, last, is_lost) = (Scenario::Rollback, Who::Other, true);
+        let snapshot = snapshot_of(player, scenario);
+        // From the first look of the way back to the proof of the old version.
+        let dies = |later| {
+            let acts = [(0, Act::Lost { effect: true }), (later, Act::DieBefore)];
+            let first = acts.map(|(it, act)| (snapshot + it, act)).into();
+            let second = (Who::Other, 0, BTreeMap::new());
+            Schedule { scenario, first, second, last, is_lost }
+        };
+        (1..=24).map(dies).collect()
+    });
+}
+
+/// The other store had seen that the new version never ran, and brought no data back. Whoever came after
+/// it could not see that any more, and wrote nothing down, because his own store had not heard of it all.
+#[test]
+fn a_way_back_that_another_store_has_half_done_for_us_is_gone_to_its_end() {
+    plays_each(|player| {
+        let scenario = Scenario::Again;
+        let first = BTreeMap::from([(snapshot_of(player, scenario), Act::DieAfter)]);
+        // Up to 77 it waits for the lease, and from 80 on it goes back.
+        let dies = |at| {
+            let second = (Who::Other, 0, BTreeMap::from([(at, Act::DieBefore)]));
+            Schedule { scenario, first: first.clone(), second, last: Who::Same, is_lost: false }
+        };
+        (78..=108).step_by(3).map(dies).collect()
+    });
+}
+
+/// The copy in the second store looked like the whole of an operation of its own from then on. Nothing was
+/// taken back but what the target had heard of.
+#[test]
+fn what_another_store_has_copied_before_it_died_is_not_all_that_was_done() {
+    plays_each(|player| {
+        let scenario = Scenario::Update;
+        let lines = player.places(scenario).lines;
+        let last =
+            |word: &str| lines.iter().rposition(|it| it.contains(word)).expect("it is there");
+        let staged = last("/keeper snapshot");
+        let staged = lines[..staged].iter().rposition(|it| it.contains("/journal.json"));
+        let (staged, started) = (staged.expect("it is there"), last(": start "));
+        let (last, is_lost) = (Who::Other, true);
+        // From 73 on it copies, and at 78 the target hears of it.
+        let dies = |first, at| {
+            let second = (Who::Other, 0, BTreeMap::from([(at, Act::DieBefore)]));
+            let first = BTreeMap::from([(first, Act::DieBefore)]);
+            Schedule { scenario, first, second, last, is_lost }
+        };
+        (73..=79).flat_map(|at| [dies(staged, at), dies(started + 1, at)]).collect()
+    });
 }

@@ -25,6 +25,9 @@ use crate::{
     store::{Mode, Store},
 };
 
+/// Longer than anything waits that has a limit.
+const FOR_EVER: std::time::Duration = std::time::Duration::from_hours(26);
+
 /// What an operator asks for.
 #[derive(Debug, Clone)]
 pub(super) enum Command {
@@ -40,6 +43,8 @@ pub(super) enum End {
     Said(Result<Option<Value>, CommandError>),
     /// It was killed.
     Killed,
+    /// It waits for ever.
+    Hangs,
 }
 
 /// One process.
@@ -104,6 +109,8 @@ impl Process {
                         }
                     },
                     done = &mut work => break End::Said(done),
+                    // The longest wait of any step is half a day, and only a step may wait for long.
+                    () = tokio::time::sleep(FOR_EVER) => break End::Hangs,
                 }
             }
         };

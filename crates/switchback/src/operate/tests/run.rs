@@ -40,6 +40,7 @@ impl Log {
         self.say(&seen);
         self.say(&match end {
             End::Killed => "  killed".to_owned(),
+            End::Hangs => "  waits for ever".to_owned(),
             End::Said(Ok(Some(document))) => format!("  said {document}"),
             End::Said(Ok(None)) => "  said that there is nothing to do".to_owned(),
             End::Said(Err(error)) => format!("  failed: {} ({error})", error.code),
@@ -180,7 +181,7 @@ impl Stage {
         let mut log = Log::default();
         let first = running.process(Who::Same, command, &schedule.first);
         let mut ends = vec![running.run(&first, &mut log).await];
-        if matches!(ends[0], End::Killed) {
+        if matches!(ends[0], End::Killed | End::Hangs) {
             let (who, wrong_by, acts) = &schedule.second;
             let second = running.process(*who, Command::Recover, acts);
             let second = Process { wrong_by: *wrong_by, ..second };

@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock},
+    sync::Arc,
 };
 
 use serde_json::{Value, json};
@@ -72,13 +72,17 @@ pub(in super::super) fn incoming(reference: &Reference) -> Option<IncomingImage>
     })
 }
 
+thread_local! {
+    // One a thread: whoever waited for another thread's lock in it would see his own time pass meanwhile.
+    static NO_REGISTRY: &'static Client = {
+        install_crypto_provider();
+        Box::leak(Box::new(Client::new(Credentials::none())))
+    };
+}
+
 /// A client of registries that is never used: the world has its own.
 pub(super) fn no_registry() -> &'static Client {
-    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
-        install_crypto_provider();
-        Client::new(Credentials::none())
-    });
-    &CLIENT
+    NO_REGISTRY.with(|it| *it)
 }
 
 /// The service of the scene, with a probe of its own and a snapshot on each switch.

@@ -1,7 +1,8 @@
 //! Random schedules: thousands of lives of an update, each with its own misfortunes.
 //!
-//! 200 in each run of the tests, of another seed each time; `SWITCHBACK_SCHEDULES` says how many, and
-//! `SWITCHBACK_SEED` plays those of another run again.
+//! 200 in each run of the tests, always the same, so that nobody's change fails by another one's bad luck.
+//! `SWITCHBACK_SCHEDULES` says how many, and `SWITCHBACK_SEED` from which seed on; `scripts/sweep schedules`
+//! takes another seed each time.
 
 use std::{
     collections::HashMap,

@@ -7,7 +7,7 @@ use crate::store::Observation;
 use crate::store::Release;
 use crate::store::Sighting;
 
-const WEB: NewDeployment<'static> = NewDeployment {
+pub(super) const WEB: NewDeployment<'static> = NewDeployment {
     name: "web",
     kind: "container",
     engine: "unix:///run/docker.sock",

@@ -9,7 +9,7 @@ use switchback_targets::{
     keeper::{self, image::image_reference, lease},
 };
 
-use super::side::Side;
+use super::{happening, side::Side};
 
 /// A transcript.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,11 @@ pub(super) enum Case {
     Images,
     Lease,
     Data,
+    Crash,
+    Exec,
+    Twice,
+    EngineRestart,
+    EngineKilled,
 }
 
 /// After that pause a lease of thirty seconds does not last for as long as is asked for, and has to be
@@ -36,11 +41,16 @@ impl Case {
             Self::Images => images(side).await,
             Self::Lease => lease_case(side).await,
             Self::Data => data(side).await,
+            Self::Crash => happening::crash(side).await,
+            Self::Exec => happening::exec(side).await,
+            Self::Twice => happening::twice(side).await,
+            Self::EngineRestart => happening::engine_restart(side, false).await,
+            Self::EngineKilled => happening::engine_restart(side, true).await,
         }
     }
 }
 
-fn existing(id: &str) -> Subject {
+pub(super) fn existing(id: &str) -> Subject {
     Subject::Existing(id.to_owned())
 }
 
@@ -220,7 +230,7 @@ async fn sure(side: &mut Side, lease: &lease::TargetLease) {
     side.say(format!("hold: {}", if held.is_ok() { "ours" } else { "lost" }));
 }
 
-async fn who(side: &mut Side) -> Option<lease::Held> {
+pub(super) async fn who(side: &mut Side) -> Option<lease::Held> {
     let held = lease::look(&side.engine, &side.name).await.unwrap();
     let line = held.as_ref().map_or_else(|| "nobody".to_owned(), |it| it.holder.to_string());
     side.say(format!("who holds it: {line}"));

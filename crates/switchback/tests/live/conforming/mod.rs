@@ -5,6 +5,7 @@
 //! a transcript; what it says on the real engine is what the fake one has to say.
 
 mod cases;
+mod happening;
 mod side;
 
 use std::sync::Arc;
@@ -15,25 +16,35 @@ use switchback_targets::{
 };
 use switchback_testkit::{VirtualClock, World, http::Server, lab::Lab};
 
-use self::{cases::Case, side::Side};
-use crate::common::names::unique;
+use self::{cases::Case, happening::Hand, side::Side};
+use crate::common::{names::unique, spare::Spare};
 
 /// What a case says on an engine.
-async fn said(engine: EngineClient, name: &str, case: Case) -> Vec<String> {
+async fn said(engine: EngineClient, hand: Hand, name: &str, case: Case) -> Vec<String> {
     keeper::ensure(&engine).await.unwrap();
-    let mut side = Side::new(engine, name);
+    let mut side = Side::new(engine, hand, name);
     case.play(&mut side).await;
     side.clean_up().await;
     side.said()
 }
 
 fn on_the_real_engine(name: &str, case: Case) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let lab = Lab::connect().unwrap_or_else(|error| panic!("{error} (run scripts/lab up)"));
-    let location = EngineLocation { url: lab.engine_url().to_owned(), source: "the lab" };
+    on_the_engine_at(lab.engine_url(), Hand::None, name, case)
+}
+
+/// On one to which something may happen.
+fn on_the_spare_engine(name: &str, case: Case) -> Vec<String> {
+    let spare = Spare::take();
+    on_the_engine_at(spare.url(), Hand::Spare(spare.machine()), name, case)
+}
+
+fn on_the_engine_at(url: &str, hand: Hand, name: &str, case: Case) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let location = EngineLocation { url: url.to_owned(), source: "the lab" };
     runtime.block_on(async {
         let engine = EngineClient::connect(&location).await.unwrap();
-        said(engine, name, case).await
+        said(engine, hand, name, case).await
     })
 }
 
@@ -54,17 +65,29 @@ fn on_the_fake_engine(name: &str, case: Case) -> Vec<String> {
     runtime.block_on(async {
         let clock = VirtualClock::of_the_runtime();
         CLOCK.set(clock.clone());
-        let server = Server::new(Arc::new(World::new(clock)));
+        let world = Arc::new(World::new(clock));
+        let server = Server::new(Arc::clone(&world));
         let pipe = Pipe { open: Arc::new(move || server.open()), boot_time };
-        said(EngineClient::connect_through(&pipe).await.unwrap(), name, case).await
+        let engine = EngineClient::connect_through(&pipe).await.unwrap();
+        said(engine, Hand::Fake(world), name, case).await
     })
 }
 
 #[track_caller]
 fn conforms(case: Case) {
     let name = unique("conforming");
-    let real = on_the_real_engine(&name, case);
-    let fake = on_the_fake_engine(&name, case);
+    is_the_same(&name, &on_the_real_engine(&name, case), case);
+}
+
+#[track_caller]
+fn conforms_when_it_happens(case: Case) {
+    let name = unique("conforming");
+    is_the_same(&name, &on_the_spare_engine(&name, case), case);
+}
+
+#[track_caller]
+fn is_the_same(name: &str, real: &[String], case: Case) {
+    let fake = on_the_fake_engine(name, case);
     assert!(!real.is_empty(), "nothing was compared");
     assert_eq!(fake, real, "the fake engine, and then the real one");
 }
@@ -97,4 +120,29 @@ fn a_lease_is_taken_renewed_and_lost_in_the_same_way_on_the_fake_engine() {
 #[test]
 fn snapshots_are_the_same_on_the_fake_engine() {
     conforms(Case::Data);
+}
+
+#[test]
+fn a_process_that_crashes_is_started_again_in_the_same_way_on_the_fake_engine() {
+    conforms_when_it_happens(Case::Crash);
+}
+
+#[test]
+fn a_program_that_fails_fails_in_the_same_way_on_the_fake_engine() {
+    conforms(Case::Exec);
+}
+
+#[test]
+fn what_two_ask_for_at_once_happens_once_on_the_fake_engine_too() {
+    conforms(Case::Twice);
+}
+
+#[test]
+fn an_engine_whose_machine_restarts_leaves_the_same_on_the_fake_engine() {
+    conforms_when_it_happens(Case::EngineRestart);
+}
+
+#[test]
+fn an_engine_that_is_killed_leaves_the_same_on_the_fake_engine() {
+    conforms_when_it_happens(Case::EngineKilled);
 }

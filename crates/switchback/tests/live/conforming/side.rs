@@ -15,18 +15,21 @@ use switchback_targets::{
 };
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::happening::Hand;
+
 /// An engine with names of its own on it.
 pub(super) struct Side {
     pub(super) engine: EngineClient,
     /// The beginning of every name.
     pub(super) name: String,
     pub(super) keeper: Keeper,
+    pub(super) hand: Hand,
     ids: Vec<String>,
     said: Vec<String>,
 }
 
 /// A result without what differs from one run to the next.
-fn word<T: Debug>(result: Result<T, TargetError>) -> String {
+pub(super) fn word<T: Debug>(result: Result<T, TargetError>) -> String {
     match result {
         Ok(done) => format!("{done:?}"),
         Err(error) => format!("error {}", error.code()),
@@ -34,9 +37,9 @@ fn word<T: Debug>(result: Result<T, TargetError>) -> String {
 }
 
 impl Side {
-    pub(super) fn new(engine: EngineClient, name: &str) -> Self {
+    pub(super) fn new(engine: EngineClient, hand: Hand, name: &str) -> Self {
         let name = name.to_owned();
-        Self { engine, name, keeper: Keeper::Anchor, ids: Vec::new(), said: Vec::new() }
+        Self { engine, name, keeper: Keeper::Anchor, hand, ids: Vec::new(), said: Vec::new() }
     }
 
     /// What was seen, in its order.
@@ -54,10 +57,15 @@ impl Side {
 
     /// A container of a program that runs until it is told to end.
     pub(super) async fn create(&mut self, end: &str) -> String {
+        self.create_with(end, "unless-stopped").await
+    }
+
+    /// As [`Side::create`], with that restart policy.
+    pub(super) async fn create_with(&mut self, end: &str, policy: &str) -> String {
         let name = format!("{}{end}", self.name);
         let body = json!({ "Image": image_reference(), "Entrypoint": ["/keeper"], "Cmd": ["hold"],
             "StopTimeout": 1, "NetworkDisabled": true,
-            "HostConfig": { "NetworkMode": "none", "RestartPolicy": { "Name": "unless-stopped" } } });
+            "HostConfig": { "NetworkMode": "none", "RestartPolicy": { "Name": policy } } });
         let path = format!("/containers/create?name={name}");
         let made = self.engine.post(&path, Some(&body)).await.unwrap();
         let id = made["Id"].as_str().unwrap().to_owned();
@@ -147,7 +155,8 @@ impl Side {
     /// Takes everything away that was made here.
     pub(super) async fn clean_up(&mut self) {
         let lease = keeper::lease::lease_name(&self.name);
-        let names = ["", "-other", "-new", "-old"].map(|it| format!("{}{it}", self.name));
+        let names = ["", "-other", "-new", "-old", "-third", "-fourth"]
+            .map(|it| format!("{}{it}", self.name));
         for container in names.iter().chain([&lease]).chain(&self.ids) {
             self.remove(container).await;
         }

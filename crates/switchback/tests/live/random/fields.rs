@@ -26,7 +26,10 @@ fn host(varies: &'static [&'static str], settings: Value) -> Said {
 
 /// Fields that no user says, each with its reason.
 pub(super) const NOT_SAID: [(&str, &str); 17] = [
-    ("Config/Image", "it is what an update changes"),
+    (
+        "Config/Image",
+        "one repository and tag for all, which are compared; the digest is what an update changes",
+    ),
     ("Config/OnBuild", "it is of the image; the engine drops it from a request"),
     ("HostConfig/AutoRemove", "refused, by a test of its own"),
     ("HostConfig/ContainerIDFile", "a file of the client that wrote it"),
@@ -202,6 +205,12 @@ fn networks() -> Vec<Said> {
             json!({ "NetworkDisabled": true, "HostConfig": { "NetworkMode": "none" } }),
         ),
         one_of(group, &["Config/MacAddress"], json!({ "MacAddress": "02:42:ac:11:77:77" })),
+        one_of(group, &["Endpoint/MacAddress"], {
+            // Engines since 25 read it there, and want both to be the same.
+            let mut body = on_net(json!({ "MacAddress": "02:42:ac:11:88:88" }));
+            body["MacAddress"] = json!("02:42:ac:11:88:88");
+            body
+        }),
         one_of(group, &["HostConfig/Links"], json!({ "HostConfig": { "Links": ["@NAME:odd"] } })),
         one_of(group, &["Endpoint/Aliases"], on_net(json!({ "Aliases": ["odd", "exactly-12-c"] }))),
         one_of(
@@ -209,6 +218,13 @@ fn networks() -> Vec<Said> {
             &["Endpoint/IPAMConfig"],
             on_net(json!({ "IPAMConfig": { "IPv4Address": "@ADDRESS" } })),
         ),
+        one_of(
+            group,
+            &["Endpoint/IPAMConfig"],
+            on_net(json!({ "IPAMConfig": { "LinkLocalIPs": ["169.254.77.7"] } })),
+        ),
+        // Engines since 28 know it.
+        one_of(group, &["Endpoint/GwPriority"], on_net(json!({ "GwPriority": 7 }))),
         one_of(group, &["Endpoint/Links"], on_net(json!({ "Links": ["@NAME:odd"] }))),
         one_of(
             group,

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use self::fields::{NOT_SAID, Said, fields};
 use super::{
-    fidelity::{differences, specification},
+    compared::{NOT_ASKED_FOR, differences, specification},
     killing_randomly::{fraction, number},
 };
 use crate::common::{World, wire::Wire};
@@ -134,12 +134,22 @@ fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Vec<String> {
 /// A field that nobody varies proves nothing; so every one that the engine shows has to be.
 fn assert_all_varied(varied: &BTreeSet<&str>, inspect: &Value) {
     let mut shown = BTreeSet::new();
-    let parts = [("Config", &inspect["Config"]), ("HostConfig", &inspect["HostConfig"])];
+    let networks = inspect["NetworkSettings"]["Networks"].as_object().unwrap();
+    let endpoint = networks.values().next().expect("it is in a network");
+    let host = &inspect["HostConfig"];
+    let parts = [("Config", &inspect["Config"]), ("HostConfig", host), ("Endpoint", endpoint)];
     for (part, fields) in parts {
         shown.extend(fields.as_object().unwrap().keys().map(|it| format!("{part}/{it}")));
     }
-    let is_said =
-        |it: &String| varied.contains(it.as_str()) || NOT_SAID.iter().any(|(field, _)| field == it);
+    let is_made_up = |it: &str| {
+        let field = it.strip_prefix("Endpoint/");
+        field.is_some_and(|field| NOT_ASKED_FOR.iter().any(|(it, _)| *it == field))
+    };
+    let is_said = |it: &String| {
+        varied.contains(it.as_str())
+            || NOT_SAID.iter().any(|(field, _)| field == it)
+            || is_made_up(it)
+    };
     let never: Vec<_> = shown.iter().filter(|it| !is_said(it)).collect();
     assert!(never.is_empty(), "never varied: {never:?}");
 }

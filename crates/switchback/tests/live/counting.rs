@@ -1,0 +1,95 @@
+//! What the registry and the engine are asked for, counted.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::common::{World, meddler::Meddler, registry_proxy::Trouble};
+
+/// Requests of the program itself; the engine has another name.
+type Seen = Arc<Mutex<Vec<String>>>;
+
+/// Follows the image through a registry that writes down what the program asks.
+fn followed(world: &World) -> Seen {
+    let seen = Seen::default();
+    let writes = Arc::clone(&seen);
+    world.follows_through(move |head| -> Option<Trouble> {
+        if head.to_lowercase().contains("user-agent: switchback") {
+            let line = head.lines().next().unwrap_or_default().to_owned();
+            writes.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+        None
+    });
+    seen
+}
+
+fn changes(requests: &[String]) -> Vec<&String> {
+    let only_looks = |it: &String| it.starts_with("GET ") || it.starts_with("HEAD ");
+    requests.iter().filter(|it| !only_looks(it)).collect()
+}
+
+#[test]
+fn where_nothing_is_newer_the_registry_is_asked_once_and_the_engine_changes_nothing() {
+    let world = World::new("countnone");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    let seen = followed(&world);
+    world.publish("2.0.0", &[]);
+    world.run_json(&["update", "web", "-y"]).exits(0).has("/outcome", "committed");
+    seen.lock().unwrap().clear();
+
+    let engine = Meddler::start(&world, |_| None);
+    let again = engine.run(&world, &["update", "web", "-y", "-o", "json"]).exits(0);
+    let again = again.has("/outcome", "up_to_date");
+    let asked = seen.lock().unwrap().clone();
+    let path = format!("HEAD /v2/{}/manifests/latest HTTP/1.1", world.name);
+    assert_eq!(asked, [path], "{again}");
+    let requests = engine.requests();
+    assert!(!requests.is_empty(), "the engine was looked at through the proxy");
+    assert_eq!(changes(&requests), Vec::<&String>::new(), "{again}");
+}
+
+/// A request line without what differs from one run to the next.
+fn told(line: &str, names: &[(String, &str)]) -> String {
+    let line = names.iter().fold(line.to_owned(), |line, (it, name)| line.replace(it, name));
+    // `POST /v1.41/containers/…`
+    match line.split_once(" /v1.") {
+        Some((verb, rest)) => format!("{verb} {}", rest.split_once('/').map_or("", |it| it.1)),
+        None => line,
+    }
+}
+
+/// Every request between the old one's stop and the new one's start is downtime.
+#[test]
+fn between_stop_and_start_only_what_was_planned_is_asked_for() {
+    let world = World::new("countswitch");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.write_rows(2);
+    let old = world.id();
+    world.publish("2.0.0", &[]);
+    let engine = Meddler::start(&world, |_| None);
+    let update = engine.run(&world, &["update", "web", "-y", "-o", "json"]).exits(0);
+    let operation = update.json()["operation"].as_str().expect("an operation").to_owned();
+    let names = [(old.clone(), "OLD"), (world.id(), "NEW"), (world.name.clone(), "web")];
+    let names = [&names[..], &[(operation, "OP")]].concat();
+    let requests: Vec<String> = engine.requests().iter().map(|it| told(it, &names)).collect();
+    let is = |line: &str| requests.iter().position(|it| it.starts_with(line));
+    let (stop, start) = (is("POST containers/OLD/stop"), is("POST containers/NEW/start"));
+    let (Some(stop), Some(start)) = (stop, start) else { panic!("{requests:#?}\n{update}") };
+    let between = &requests[stop..=start];
+    assert_eq!(between, BETWEEN, "{update}");
+}
+
+/// The stop first, and the start last. Each step looks before it acts, and acts once; that a look at
+/// the stopped one is there twice is the price of setting its policy only where it still is.
+const BETWEEN: [&str; 10] = [
+    "POST containers/OLD/stop?t=10",
+    "GET containers/OLD/json",
+    "GET containers/OLD/json",
+    "POST containers/OLD/update",
+    "GET containers/OLD/json",
+    "POST containers/OLD/rename?name=web.switchback-OP-old",
+    "GET containers/NEW/json",
+    "POST containers/NEW/rename?name=web",
+    "GET containers/NEW/json",
+    "POST containers/NEW/start",
+];
