@@ -247,7 +247,7 @@ pub(crate) fn over_elsewhere(around: &Surroundings<'_>, id: &str) -> Answer<()> 
     let finish = Finish {
         finished_at: now(),
         outcome: "interrupted".to_owned(),
-        exit_code: ExitCode::Failed.number(),
+        exit_code: ExitCode::Interrupted.number(),
         error_code: Some("interrupted".to_owned()),
         result_json: json!({ "operation": id, "outcome": "interrupted", "success": false })
             .to_string(),

@@ -123,6 +123,11 @@ impl<'a> TwinJournal<'a> {
         }
     }
 
+    /// Writes all that is known to the target, which may have missed the last of it.
+    pub async fn tell_target(&self) -> Result<(), JournalError> {
+        self.send().await
+    }
+
     async fn send(&self) -> Result<(), JournalError> {
         let records: Result<Vec<Value>, _> =
             self.records.iter().map(serde_json::to_value).collect();

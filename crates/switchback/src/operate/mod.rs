@@ -31,6 +31,7 @@ pub mod result;
 pub mod service_url;
 #[cfg(test)]
 mod tests;
+mod told;
 mod transact;
 pub mod who;
 

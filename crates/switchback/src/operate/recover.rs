@@ -94,6 +94,11 @@ pub async fn find(
         }
         if !(is_theirs || was_finished_elsewhere) {
             let is_unwatched = held.is_none() && may_work;
+            // The target hears first of what goes forward; we may have died before we wrote it here.
+            let is_behind =
+                kept.operation.as_ref() == Some(&operation) && records.len() < kept.journal.len();
+            let records = if is_behind { kept.journal.clone() } else { records };
+            let is_foreign = is_foreign || is_behind;
             return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
         }
         if !may_work {
@@ -207,6 +212,7 @@ pub async fn recover(
         return Ok(None);
     }
     if let Some(outcome) = end_of(&interrupted.records) {
+        super::told::tell_target(around, connected, request, &interrupted).await?;
         let (operation, records) = (interrupted.operation, interrupted.records);
         return Ok(Some(Ended {
             operation,
@@ -355,7 +361,7 @@ fn asked(records: &[Fact], operation: &str) -> Wanted {
 }
 
 /// The data that the transaction is about, as its plan names it; else what the container has.
-async fn data(connected: &Connected, records: &[Fact]) -> Answer<Vec<DataMount>> {
+pub(super) async fn data(connected: &Connected, records: &[Fact]) -> Answer<Vec<DataMount>> {
     let planned = records.first().and_then(|it| match it {
         Record::Opened { plan, .. } => plan.steps().find_map(|(_, step)| match &step.change {
             Change::TakeSnapshot { data }

@@ -41,8 +41,14 @@ impl World {
     /// Operations whose data is kept with the target.
     pub(crate) fn kept_snapshots(&self) -> Vec<String> {
         let folder = format!("/switchback/snapshots/{}", self.name);
-        let listed = self.docker(&["exec", "switchback-anchor", "/keeper", "list", &folder]);
-        listed.lines().map(str::to_owned).collect()
+        let list = ["exec", "switchback-anchor", "/keeper", "list", &folder];
+        match self.docker_output(&list) {
+            Ok(listed) => listed.lines().map(str::to_owned).collect(),
+            // Nothing was ever kept, or the anchor itself is not there before the first update.
+            Err(error) if error.contains("\"errno\":2") => Vec::new(),
+            Err(error) if error.contains("No such container") => Vec::new(),
+            Err(error) => panic!("the snapshots of {} cannot be listed: {error}", self.name),
+        }
     }
 
     fn images_of(&self, repository: &str) -> Vec<String> {

@@ -55,12 +55,14 @@ pub(crate) struct Request<'a> {
     pub(crate) change: usize,
     /// Method and path.
     pub(crate) line: &'a str,
+    /// Whether a container's stop was asked for before it.
+    pub(crate) is_after_a_stop: bool,
 }
 
-/// The start of the new version. The anchor and the lease are started among the first changes, and
-/// the keeper's programs are no containers.
+/// The start of the new version: nothing else is started after the service was stopped, unless it
+/// goes back. The keeper's programs are no containers.
 pub(crate) fn starts_the_new_one(it: &Request<'_>) -> bool {
-    it.line.contains("/containers/") && it.line.ends_with("/start") && it.change > 8
+    it.is_after_a_stop && it.line.contains("/containers/") && it.line.ends_with("/start")
 }
 
 /// What the proxy does, and what it has seen.
@@ -83,6 +85,7 @@ struct Seen {
     pid: Option<Pid>,
     lines: Vec<String>,
     changes: usize,
+    has_stopped: bool,
     was_picked: bool,
     has_struck: bool,
 }
@@ -137,6 +140,11 @@ impl Proxy {
     /// Whether it has happened, or is about to: who has died of it knows.
     pub(crate) fn has_struck(&self) -> bool {
         self.plan.seen().has_struck
+    }
+
+    /// How many requests so far have changed something.
+    pub(crate) fn changes(&self) -> usize {
+        self.plan.seen().changes
     }
 
     /// The request lines so far.
@@ -195,7 +203,9 @@ impl Plan {
         let is_change = !line.starts_with("GET ") && !line.starts_with("HEAD ");
         seen.changes += usize::from(is_change);
         let change = if is_change { seen.changes } else { 0 };
-        let request = Request { number: seen.lines.len(), change, line };
+        let is_after_a_stop = seen.has_stopped;
+        seen.has_stopped |= line.contains("/containers/") && line.contains("/stop?");
+        let request = Request { number: seen.lines.len(), change, line, is_after_a_stop };
         let is_it = !seen.was_picked && (self.picks)(&request);
         seen.was_picked |= is_it;
         is_it

@@ -1,6 +1,7 @@
 //! The program is killed at each request that it makes of the engine, and whatever it left is brought to an end.
 //!
-//! Every fourth request is tried; with `SWITCHBACK_SWEEP=full` in the environment, each one.
+//! Every fourth request is tried; with `SWITCHBACK_SWEEP=full` in the environment, each one, and then
+//! another store recovers a third of them.
 
 use std::{
     fmt::Write as _,
@@ -13,6 +14,10 @@ use std::{
 
 use rustix::process::Signal;
 
+use super::{
+    consistent::{Standing, consistent},
+    scenario::{FAILING, ROLLBACK, Scenario, UPDATE},
+};
 use crate::common::{
     World,
     process::{Output, Running},
@@ -20,64 +25,27 @@ use crate::common::{
     survival::Case,
 };
 
-pub(super) const ROWS: usize = 6;
+/// Of the requests of a command at least so many are tried: 137 to 171 were counted.
+const FEWEST: usize = 100;
+
+/// So many failures are enough to read.
+const ENOUGH: usize = 10;
 
 /// Of two cores; these tests wait more than they work.
 const WORKERS: usize = 3;
 
-/// What is interrupted.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scenario {
-    word: &'static str,
-    /// The version that the command leads to, if it succeeds.
-    pub(super) to: &'static str,
-    pub(super) arguments: &'static [&'static str],
-    /// The exit code without an interruption.
-    pub(super) code: i32,
-}
-
-pub(super) const UPDATE: Scenario =
-    Scenario { word: "kill", to: "2.0.0", arguments: &["update", "web", "-y"], code: 0 };
-
-pub(super) const FAILING: Scenario =
-    Scenario { word: "killback", to: "3.0.0", arguments: &["update", "web", "--force"], code: 4 };
-
-pub(super) const ROLLBACK: Scenario = Scenario {
-    word: "killroll",
-    to: "1.0.0",
-    arguments: &["rollback", "web", "--with-data", "-y"],
-    code: 0,
-};
-
-impl Scenario {
-    pub(super) fn from(&self) -> &'static str {
-        if self.to == "1.0.0" { "2.0.0" } else { "1.0.0" }
-    }
-
-    /// A world in which the command can be given.
-    pub(super) fn world(&self) -> World {
-        let world = World::new(self.word);
-        world.setting("data.policy = \"snapshot\"");
-        let deadline = if self.code == 0 { "10s" } else { "1500ms" };
-        world.gate(&format!(
-            "interval = \"50ms\"\ntimeout = \"1s\"\nhealthy_streak = 2\nmin_healthy_time = \"300ms\"\n\
-             healthy_deadline = \"{deadline}\""
-        ));
-        world.publish("1.0.0", &[]);
-        world.start_service();
-        world.write_rows(ROWS);
-        let next = if self.to == "1.0.0" { "2.0.0" } else { self.to };
-        world.publish(next, &[]);
-        if self.to == "1.0.0" {
-            world.run(&["update", "web", "-y"]).exits(0);
-        }
-        world
-    }
+fn is_full() -> bool {
+    std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full")
 }
 
 fn step() -> usize {
-    let is_full = std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full");
-    if is_full { 1 } else { 4 }
+    if is_full() { 1 } else { 4 }
+}
+
+/// Whether another store recovers what is left at the n-th of the places. It waits half a minute for
+/// the lease to expire, so that it is one or two of a short sweep.
+fn is_recovered_by_another(place: usize) -> bool {
+    if is_full() { place % 3 == 2 } else { place % 24 == 12 }
 }
 
 /// Runs the command and kills it at a request. None if it ended before it made so many.
@@ -90,46 +58,23 @@ fn killed(world: &World, scenario: Scenario, at: usize, moment: Moment) -> (bool
     (proxy.has_struck() && output.code.is_none(), output, proxy)
 }
 
-/// What has to hold once everything was brought to an end. True if the command has been committed.
-pub(super) fn assert_consistent(
-    world: &World,
-    scenario: Scenario,
-    lines: &[String],
-    old: &str,
-) -> bool {
-    let committed = lines.last().is_some_and(|it| it.contains(" committed"));
-    let expected = if committed { scenario.to } else { scenario.from() };
-    world.until("the service answers", || world.status("/health") == 200);
-    assert_eq!(world.serving(), expected, "history: {lines:?}");
-    assert_eq!(world.rows(), ROWS as u64, "every row is there");
-    assert!(lines.iter().all(|it| !it.contains(" open")), "nothing is open: {lines:?}");
-    let left = world.temporary_containers();
-    let is_first = scenario.from() == "1.0.0";
-    let parked = usize::from(committed || !is_first);
-    assert_eq!(left.len(), parked, "only a predecessor may be parked: {left:?}, {lines:?}");
-    let service = world.service();
-    assert_eq!(service["HostConfig"]["RestartPolicy"]["Name"], "unless-stopped");
-    if committed {
-        assert_ne!(service["Id"], old);
-    } else {
-        assert_eq!(service["Id"], old, "the original itself serves");
-        assert_eq!(world.kept_images().len(), if is_first { 0 } else { 2 });
-    }
-    let tag = world.docker(&["image", "inspect", "--format", "{{.Id}}", &world.image("latest")]);
-    assert_eq!(service["Image"], tag, "the local tag names what runs");
-    committed
+/// How a command ended that was to be killed.
+enum Ended {
+    /// It was killed, and what it did was committed nevertheless, or not.
+    Killed { committed: bool },
+    /// It had ended before it made so many requests.
+    ByItself,
 }
 
-/// One kill and its recovery. False if the command ended before it made so many requests.
+/// One kill and its recovery.
 fn one(
     world: &World,
     scenario: Scenario,
-    at: usize,
-    moment: Moment,
+    (at, moment): (usize, Moment),
+    by_another: bool,
     said: &mut String,
-) -> (bool, bool) {
-    let old = world.id();
-    let before = world.history().len();
+) -> Ended {
+    let before = Standing::of(world);
     let (was_killed, output, proxy) = killed(world, scenario, at, moment);
     let requests = proxy.requests();
     let last = requests.get(at - 1).cloned().unwrap_or_default();
@@ -137,42 +82,56 @@ fn one(
     let mut case = None;
     if was_killed {
         case = Some(Case::seen(world, "SIGKILL", scenario.from(), scenario.to));
+        if by_another {
+            let recovered = world.run_by("other", &["recover", "web", "-y"]);
+            writeln!(said, "{recovered}").ok();
+            assert_eq!(recovered.code, Some(0), "another store recovers it");
+        }
+        // The store whose process was killed learns how it ended.
         let recovered = world.run_json(&["recover", "web", "-y"]);
         writeln!(said, "{recovered}").ok();
         let recovered = recovered.exits(0);
         assert!(recovered.json()["outcome"].is_string(), "{recovered}");
     } else {
         assert_eq!(output.code, Some(scenario.code), "{output}");
+        // Whoever made that request and lived on was not killed where it had to be.
+        assert!(requests.len() <= at, "it made {} requests", requests.len());
     }
-    let lines = world.history()[before..].to_vec();
-    writeln!(said, "history: {lines:?}").ok();
-    let committed = assert_consistent(world, scenario, &lines, &old);
+    let committed = consistent(world, scenario, &before, false).unwrap_or_else(|it| panic!("{it}"));
+    let by = if by_another { "another store" } else { "the same store" };
     if let Some(case) = case {
-        case.ended(&world.serving(), scenario.from(), scenario.to, "the same store");
+        case.ended(&world.serving(), scenario.from(), scenario.to, by);
+        return Ended::Killed { committed };
     }
-    (was_killed, committed)
+    Ended::ByItself
 }
 
 /// Kills at every request, `step` apart, on as many worlds as there are workers.
 fn sweep(scenario: Scenario, moment: Moment, first: usize) {
     let (next, over) = (AtomicUsize::new(first), AtomicBool::new(false));
-    let failures = Mutex::new(Vec::new());
+    let (failures, killed) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
     let work = || {
         let mut world = None;
         while !over.load(Ordering::SeqCst) {
             let at = next.fetch_add(step(), Ordering::SeqCst);
+            let by_another = is_recovered_by_another((at - first) / step());
             let mut said = String::new();
             let tried = catch_unwind(AssertUnwindSafe(|| {
                 let world = world.get_or_insert_with(|| scenario.world());
-                one(world, scenario, at, moment, &mut said)
+                one(world, scenario, (at, moment), by_another, &mut said)
             }));
             match tried {
-                Ok((true, false)) => {}
-                Ok((true, true)) => world = None,
-                Ok((false, _)) => over.store(true, Ordering::SeqCst),
+                Ok(Ended::Killed { committed }) => {
+                    killed.fetch_add(1, Ordering::SeqCst);
+                    world = world.filter(|_| !committed && !by_another);
+                }
+                Ok(Ended::ByItself) => over.store(true, Ordering::SeqCst),
                 Err(panic) => {
                     let why = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-                    failures.lock().expect("no panic here").push(format!("{said}{why}"));
+                    let mut failures = failures.lock().expect("no panic here");
+                    failures.push(format!("{said}{why}"));
+                    // Where everything fails no run ends by itself.
+                    over.fetch_or(failures.len() >= ENOUGH, Ordering::SeqCst);
                     world = None;
                 }
             }
@@ -190,6 +149,8 @@ fn sweep(scenario: Scenario, moment: Moment, first: usize) {
         failures.len(),
         failures.join("\n\n=====\n\n")
     );
+    let killed = killed.into_inner();
+    assert!(killed * step() >= FEWEST, "only {killed} were killed, {} requests apart", step());
 }
 
 #[test]

@@ -15,12 +15,18 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::killing::{FAILING, ROLLBACK, Scenario, UPDATE, assert_consistent};
+use super::{
+    consistent::{Standing, consistent},
+    scenario::{FAILING, ROLLBACK, Scenario, UPDATE},
+};
 use crate::common::{World, process::Running, survival::Case};
 
 /// Of each command. Whoever waits for the lease of a killed program to expire does nothing else for
 /// half a minute, so that there are more of them than processors.
 const WORKERS: usize = 3;
+
+/// The part of a command before its first change: a third of its time was seen to go by.
+const PLANNING: f64 = 0.3;
 
 pub(super) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|it| it.parse().unwrap_or_else(|_| panic!("{name} is no number")))
@@ -43,11 +49,17 @@ fn calibrated(scenario: Scenario) -> Duration {
     begun.elapsed()
 }
 
-/// One kill and its recovery. True if the world can be used again.
-fn one(world: &World, scenario: Scenario, after: Duration, by: &str, said: &mut String) -> bool {
+/// What became of one run.
+struct Tried {
+    /// Whether the command was killed, and had not ended by itself.
+    was_killed: bool,
+    committed: bool,
+}
+
+/// One kill and its recovery.
+fn one(world: &World, scenario: Scenario, after: Duration, by: &str, said: &mut String) -> Tried {
     let (was, to) = (scenario.from(), scenario.to);
-    let old = world.id();
-    let before = world.history().len();
+    let before = Standing::of(world);
     let command = world.command("state", world.lab.engine_url(), scenario.arguments);
     let running = Running::spawn(command);
     std::thread::sleep(after);
@@ -63,30 +75,35 @@ fn one(world: &World, scenario: Scenario, after: Duration, by: &str, said: &mut 
     let recovered = world.run(&["recover", "web", "-y"]);
     writeln!(said, "{recovered}").ok();
     assert_eq!(recovered.code, Some(0), "{recovered}");
-    let lines = world.history()[before..].to_vec();
-    writeln!(said, "history: {lines:?}").ok();
-    let committed = assert_consistent(world, scenario, &lines, &old);
+    let committed = consistent(world, scenario, &before, false).unwrap_or_else(|it| panic!("{it}"));
     let by = if by == "other" { "another store" } else { "the same store" };
     // A command that had ended by then was not killed.
-    if output.code.is_none() {
+    let was_killed = output.code.is_none();
+    if was_killed {
         case.ended(&world.serving(), was, to, by);
     }
-    !committed
+    Tried { was_killed, committed }
 }
 
 fn kill(scenario: Scenario, runs: usize, seed: u64) {
     let cycle = calibrated(scenario);
-    let next = AtomicUsize::new(0);
+    let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    // Some end before they are killed, and are tried again at another moment; a sixth was seen to.
+    let runs_max = runs * 2 + 5;
     let failures = Mutex::new(Vec::new());
     let work = || {
         let mut world: Option<World> = None;
         loop {
             let run = next.fetch_add(1, Ordering::SeqCst);
-            if run >= runs {
+            if killed.load(Ordering::SeqCst) >= runs || run >= runs_max {
                 return;
             }
-            // A little longer than the cycle, so that its last instants are tried too.
-            let after = cycle.mul_f64(fraction(seed, run) * 1.1);
+            // A little longer than the cycle, so that its last instants are tried too. A tenth of the
+            // moments are anywhere; the others are after the planning.
+            let drawn = fraction(seed, run) * 1.05;
+            let share =
+                if run % 10 == 9 { drawn } else { PLANNING + (1.05 - PLANNING) * drawn / 1.05 };
+            let after = cycle.mul_f64(share);
             let by = if run % 3 == 2 { "other" } else { "state" };
             let mut said = format!("run {run} of seed {seed}\n");
             let tried = catch_unwind(AssertUnwindSafe(|| {
@@ -98,7 +115,11 @@ fn kill(scenario: Scenario, runs: usize, seed: u64) {
                 failures.lock().expect("no panic here").push(format!("{said}{why}"));
             }
             // What one store has taken over is another's from then on.
-            if !matches!(tried, Ok(true)) || by == "other" {
+            let can_go_on = matches!(&tried, Ok(it) if !it.committed) && by != "other";
+            if matches!(&tried, Ok(it) if it.was_killed) {
+                killed.fetch_add(1, Ordering::SeqCst);
+            }
+            if !can_go_on {
                 world = None;
             }
         }
@@ -111,6 +132,8 @@ fn kill(scenario: Scenario, runs: usize, seed: u64) {
     let failures = failures.into_inner().expect("no panic here");
     let count = failures.len();
     assert!(failures.is_empty(), "{count} failed:\n\n{}", failures.join("\n\n=====\n\n"));
+    let killed = killed.into_inner();
+    assert!(killed >= runs, "only {killed} of {runs} were killed in {runs_max} runs");
 }
 
 #[test]

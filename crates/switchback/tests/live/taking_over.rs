@@ -5,14 +5,30 @@ use rustix::process::Signal;
 use crate::common::{
     World,
     process::Running,
-    proxy::{Act, Moment, Proxy},
+    proxy::{Act, Moment, Proxy, Request, starts_the_new_one},
     survival::Case,
 };
 
 const ROWS: usize = 4;
 
+/// A request, its name, and when the program is killed at it.
+type Place = (&'static str, fn(&Request<'_>) -> bool, Moment);
+
+/// The steps of an update that leave the most behind.
+const PLACES: [Place; 5] = [
+    (
+        "made",
+        |it| it.line.contains("/create?name=") && it.line.ends_with("-new"),
+        Moment::LetThrough,
+    ),
+    ("stop", |it| it.line.contains("/stop?t="), Moment::LetThrough),
+    ("rename", |it| it.line.contains("/rename?name="), Moment::HeldBack),
+    ("start", starts_the_new_one, Moment::LetThrough),
+    ("tag", |it| it.is_after_a_stop && it.line.contains("/tag?"), Moment::HeldBack),
+];
+
 /// One kill at a request, and its recovery by a store that has never seen this target.
-fn another_store_recovers(at: usize) {
+fn another_store_recovers((at, picks, moment): Place) {
     let world = World::new(&format!("taken{at}"));
     world.setting("data.policy = \"snapshot\"");
     world.publish("1.0.0", &[]);
@@ -22,8 +38,8 @@ fn another_store_recovers(at: usize) {
     world.publish("2.0.0", &[]);
 
     let socket = world.folder.path().join("engine.sock");
-    let plan = (at, Moment::LetThrough, Signal::KILL);
-    let proxy = Proxy::start(&socket, world.lab.engine_url(), plan);
+    let act = (moment, Act::Signal(Signal::KILL));
+    let proxy = Proxy::at(&socket, world.lab.engine_url(), act, picks);
     let running = Running::spawn(world.command("state", &proxy.url, &["update", "web", "-y"]));
     proxy.watch(running.pid());
     let killed = running.wait();
@@ -54,10 +70,9 @@ fn another_store_recovers(at: usize) {
 /// Each waits half a minute for the lease to expire, so all of them wait together.
 #[test]
 fn another_store_brings_what_was_killed_to_an_end() {
-    let places = [45, 60, 75, 90, 105];
     let failures: Vec<String> = std::thread::scope(|scope| {
-        let start = |at: usize| scope.spawn(move || another_store_recovers(at));
-        let all: Vec<_> = places.into_iter().map(start).collect();
+        let start = |place: Place| scope.spawn(move || another_store_recovers(place));
+        let all: Vec<_> = PLACES.into_iter().map(start).collect();
         let ended = all.into_iter().map(std::thread::ScopedJoinHandle::join);
         let failed = ended.filter_map(Result::err);
         failed.map(|it| it.downcast_ref::<String>().cloned().unwrap_or_default()).collect()
