@@ -11,7 +11,7 @@ use super::{
 };
 use crate::common::{World, names::unique, store::Line};
 
-/// A service that comes up was seen to need two seconds under load.
+/// Far longer than a service needs to come up, also where a machine has too much to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What stands with the target.

@@ -25,7 +25,8 @@ use crate::common::{World, process::Running, survival::Case};
 /// half a minute, so that there are more of them than processors.
 const WORKERS: usize = 3;
 
-/// The part of a command before its first change: a third of its time was seen to go by.
+/// The part of a command that is taken for its planning: less than the half of the kills that fell
+/// into it when they were drawn over the whole time. It is not measured in each run.
 const PLANNING: f64 = 0.3;
 
 pub(super) fn number(name: &str) -> Option<u64> {
@@ -88,7 +89,7 @@ fn one(world: &World, scenario: Scenario, after: Duration, by: &str, said: &mut 
 fn kill(scenario: Scenario, runs: usize, seed: u64) {
     let cycle = calibrated(scenario);
     let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    // Some end before they are killed, and are tried again at another moment; a sixth was seen to.
+    // Some end before they are killed, and are tried again at another moment; a bound, so that it ends.
     let runs_max = runs * 2 + 5;
     let failures = Mutex::new(Vec::new());
     let work = || {
