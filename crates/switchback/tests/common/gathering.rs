@@ -73,8 +73,6 @@ pub(crate) struct Gathered {
     /// The request at which it happened; none if the command had ended before it, or came to it
     /// when it had happened to the others already.
     pub(crate) at: Option<String>,
-    /// Whether it came too late, and has to be tried without the others.
-    pub(crate) came_late: bool,
     /// How far the command had come.
     pub(crate) phase: &'static str,
 }
@@ -125,7 +123,7 @@ pub(crate) fn gathered(
         let in_time = in_time.get().copied();
         let at = line.filter(|_| in_time == Some(true));
         let at = at.map(|it| format!("request {number} ({it})"));
-        Gathered { output, at, came_late: in_time == Some(false), phase: noted.phase() }
+        Gathered { output, at, phase: noted.phase() }
     };
     started.into_iter().map(end).collect()
 }
@@ -149,6 +147,7 @@ pub(crate) struct Places {
     left: VecDeque<Vec<usize>>,
     count: usize,
     struck: Vec<usize>,
+    is_alone: bool,
 }
 
 impl Places {
@@ -161,20 +160,23 @@ impl Places {
         let (first, step) = if is_full { (1, 1) } else { (first, step) };
         let places: Vec<usize> = (first..=total).step_by(step).collect();
         let left = places.chunks(TOGETHER).map(<[usize]>::to_vec).collect();
-        Self { left, count: places.len(), struck: Vec::new() }
+        Self { left, count: places.len(), struck: Vec::new(), is_alone: false }
     }
 
     /// Those to try next.
     pub(crate) fn next(&mut self) -> Option<Vec<usize>> {
-        self.left.pop_front()
+        let next = self.left.pop_front();
+        self.is_alone = next.as_ref().is_some_and(|it| it.len() == 1);
+        next
     }
 
-    /// Takes down what became of one. Who came too late is tried again, alone.
+    /// Takes down what became of one. Who came too late is tried again, alone; so is who gave its
+    /// request up before the others had come to theirs, as the first ones do.
     pub(crate) fn tried(&mut self, place: usize, ended: &Gathered) {
-        if ended.came_late {
-            self.left.push_back(vec![place]);
-        } else if ended.at.is_some() {
+        if ended.at.is_some() {
             self.struck.push(place);
+        } else if !self.is_alone {
+            self.left.push_back(vec![place]);
         }
     }
 
