@@ -50,10 +50,7 @@ pub(super) async fn status(context: &Context, args: StatusArgs) -> Answer<ExitCo
     let rows = rows.in_order(&deployments);
     // A pipe that was closed early is no error of ours.
     drop(print(context, &rows, ""));
-    let code = exit_code(&rows);
-    // The process ends: to take thousands of rows apart would only take time.
-    std::mem::forget(rows);
-    Ok(code)
+    Ok(exit_code(&rows))
 }
 
 /// What never ends is no document.

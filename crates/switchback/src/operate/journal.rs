@@ -125,10 +125,6 @@ impl<'a> TwinJournal<'a> {
 
     /// Writes all that is known to the target, which may have missed the last of it.
     pub async fn tell_target(&self) -> Result<(), JournalError> {
-        self.send().await
-    }
-
-    async fn send(&self) -> Result<(), JournalError> {
         let records: Result<Vec<Value>, _> =
             self.records.iter().map(serde_json::to_value).collect();
         let records = records.map_err(JournalError::storage)?;
@@ -148,7 +144,7 @@ impl Journal<Fact> for TwinJournal<'_> {
         // must not leave others believing that nothing has begun. At the end the store comes first,
         // because what is recorded with the release itself is what others go by.
         let is_needed_first = is_border && self.goes_forward(record);
-        if is_needed_first && let Err(error) = self.send().await {
+        if is_needed_first && let Err(error) = self.tell_target().await {
             let _unsent = self.records.pop();
             return Err(error);
         }
@@ -158,7 +154,7 @@ impl Journal<Fact> for TwinJournal<'_> {
         }
         if is_border
             && !is_needed_first
-            && let Err(error) = self.send().await
+            && let Err(error) = self.tell_target().await
         {
             tracing::warn!(%error, "the end of the operation was not recorded with the target");
         }

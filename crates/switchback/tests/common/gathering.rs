@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -78,7 +81,7 @@ pub(crate) struct Gathered {
 }
 
 /// A command under way: the number of its request, and whether it was there when it happened.
-type Started = (usize, Proxy, Running, Noted, Arc<OnceLock<bool>>);
+type Started = (usize, Proxy, Running, Noted, Arc<AtomicBool>);
 
 /// Gives each world its command, through a proxy that holds its request of that number until all
 /// have come so far; then lets the event happen, and the requests go on. With `kills`, the programs
@@ -95,11 +98,11 @@ pub(crate) fn gathered(
         let gathering = Arc::clone(&gathering);
         let noted = Noted::of(world);
         let here = noted.clone();
-        let in_time = Arc::new(OnceLock::new());
+        let in_time = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&in_time);
         let arrive = move || {
             here.now();
-            told.set(gathering.arrive()).ok();
+            told.store(gathering.arrive(), Ordering::SeqCst);
         };
         let act = if kills {
             Act::End(Box::new(move |pid: Pid| {
@@ -120,8 +123,7 @@ pub(crate) fn gathered(
     let end = |(number, proxy, running, noted, in_time): Started| {
         let output = running.wait();
         let line = proxy.requests().get(number - 1).cloned();
-        let in_time = in_time.get().copied();
-        let at = line.filter(|_| in_time == Some(true));
+        let at = line.filter(|_| in_time.load(Ordering::SeqCst));
         let at = at.map(|it| format!("request {number} ({it})"));
         Gathered { output, at, phase: noted.phase() }
     };

@@ -2,8 +2,7 @@
 
 use std::{
     io::{self, BufRead, BufReader, Read as _, Write as _},
-    net::Shutdown,
-    os::unix::net::{UnixListener, UnixStream},
+    os::unix::net::UnixStream,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -13,7 +12,7 @@ use super::{
     World,
     process::{Output, Running},
     request::{body, field, head, line},
-    wire::Wire,
+    wire::{Wire, listen},
 };
 
 /// What is done to one request.
@@ -48,19 +47,10 @@ impl Meddler {
         rule: impl Fn(&str) -> Option<Meddling> + Send + Sync + 'static,
     ) -> Self {
         let socket = world.folder.path().join("meddled.sock");
-        std::fs::remove_file(&socket).ok();
-        let listener = UnixListener::bind(&socket).expect("a socket for the proxy");
         let (engine, rule) = (world.lab.engine_url().to_owned(), Box::new(rule));
         let plan = Arc::new(Plan { engine, rule, seen: Mutex::default() });
         let shared = Arc::clone(&plan);
-        std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let plan = Arc::clone(&shared);
-                // Whoever gives up a request breaks its connection.
-                std::thread::spawn(move || plan.forward(client).ok());
-            }
-        });
-        Self { url: format!("unix://{}", socket.display()), plan }
+        Self { url: listen(&socket, move |client| shared.forward(client)), plan }
     }
 
     /// Runs the program through it to its end.
@@ -77,12 +67,7 @@ impl Meddler {
 
 impl Plan {
     fn forward(&self, client: UnixStream) -> io::Result<()> {
-        let mut engine = Wire::connect(&self.engine)?;
-        let (mut answers, mut back) = (engine.try_clone()?, client.try_clone()?);
-        std::thread::spawn(move || {
-            io::copy(&mut answers, &mut back).ok();
-            back.shutdown(Shutdown::Both).ok();
-        });
+        let mut engine = Wire::answering(&self.engine, &client)?;
         let mut requests = BufReader::new(client.try_clone()?);
         let done = self.requests(&mut requests, &mut engine, client);
         engine.finish().ok();

@@ -11,7 +11,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod registry_proxy;
-mod request;
+pub(crate) mod request;
 pub(crate) mod service;
 pub(crate) mod spare;
 pub(crate) mod store;

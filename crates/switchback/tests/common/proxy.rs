@@ -4,8 +4,7 @@
 use std::{
     fmt,
     io::{self, BufReader, Write},
-    net::Shutdown,
-    os::unix::net::{UnixListener, UnixStream},
+    os::unix::net::UnixStream,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -14,8 +13,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
-    request::{body, field, head, line},
-    wire::Wire,
+    request::{body, field, head, is_a_look, line},
+    wire::{Wire, listen},
 };
 
 /// When the program is sent its signal.
@@ -119,17 +118,8 @@ impl Proxy {
         let engine = engine.to_owned();
         let (seen, picks) = (Mutex::default(), Box::new(picks));
         let plan = Arc::new(Plan { engine, picks, moment, act, seen });
-        std::fs::remove_file(socket).ok();
-        let listener = UnixListener::bind(socket).expect("a socket for the proxy");
         let shared = Arc::clone(&plan);
-        std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let plan = Arc::clone(&shared);
-                // A connection that breaks is what this proxy is for.
-                std::thread::spawn(move || plan.forward(client).ok());
-            }
-        });
-        Self { plan, url: format!("unix://{}", socket.display()) }
+        Self { plan, url: listen(socket, move |client| shared.forward(client)) }
     }
 
     /// Names the process; until then requests wait.
@@ -159,12 +149,7 @@ impl Plan {
     }
 
     fn forward(&self, client: UnixStream) -> io::Result<()> {
-        let mut engine = Wire::connect(&self.engine)?;
-        let (mut answers, mut back) = (engine.try_clone()?, client.try_clone()?);
-        std::thread::spawn(move || {
-            io::copy(&mut answers, &mut back).ok();
-            back.shutdown(Shutdown::Both).ok();
-        });
+        let mut engine = Wire::answering(&self.engine, &client)?;
         let mut requests = BufReader::new(client);
         let done = self.requests(&mut requests, &mut engine);
         engine.finish().ok();
@@ -200,7 +185,7 @@ impl Plan {
         }
         let mut seen = self.seen();
         seen.lines.push(line.to_owned());
-        let is_change = !line.starts_with("GET ") && !line.starts_with("HEAD ");
+        let is_change = !is_a_look(line);
         seen.changes += usize::from(is_change);
         let change = if is_change { seen.changes } else { 0 };
         let is_after_a_stop = seen.has_stopped;

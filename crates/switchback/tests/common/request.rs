@@ -9,6 +9,11 @@ pub(super) fn line(head: &str) -> &str {
     head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1")
 }
 
+/// Whether a request of this method and path changes nothing.
+pub(crate) fn is_a_look(line: &str) -> bool {
+    line.starts_with("GET ") || line.starts_with("HEAD ")
+}
+
 /// The head of a request with its empty line; none at the end of the connection.
 pub(super) fn head(from: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut head = String::new();

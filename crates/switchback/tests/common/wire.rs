@@ -1,10 +1,29 @@
-//! A connection to the engine, over a socket or over TCP.
+//! A connection to the engine, over a socket or over TCP, and what every proxy on its way has to do.
 
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
-    os::unix::net::UnixStream,
+    os::unix::net::{UnixListener, UnixStream},
+    path::Path,
 };
+
+/// Listens at `socket` until the test's process ends, and forwards each client on a thread of its own.
+/// The address is for `DOCKER_HOST`.
+pub(crate) fn listen(
+    socket: &Path,
+    forward: impl Fn(UnixStream) -> io::Result<()> + Clone + Send + 'static,
+) -> String {
+    std::fs::remove_file(socket).ok();
+    let listener = UnixListener::bind(socket).expect("a socket for the proxy");
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let forward = forward.clone();
+            // Connections break: who dies or gives up a request leaves one so.
+            std::thread::spawn(move || forward(client).ok());
+        }
+    });
+    format!("unix://{}", socket.display())
+}
 
 /// What bytes go to the engine through.
 #[derive(Debug)]
@@ -22,7 +41,18 @@ impl Wire {
         }
     }
 
-    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+    /// The same, with its answers on their way to the client.
+    pub(crate) fn answering(url: &str, client: &UnixStream) -> io::Result<Self> {
+        let engine = Self::connect(url)?;
+        let (mut answers, mut back) = (engine.try_clone()?, client.try_clone()?);
+        std::thread::spawn(move || {
+            io::copy(&mut answers, &mut back).ok();
+            back.shutdown(Shutdown::Both).ok();
+        });
+        Ok(engine)
+    }
+
+    fn try_clone(&self) -> io::Result<Self> {
         match self {
             Self::Unix(it) => it.try_clone().map(Self::Unix),
             Self::Tcp(it) => it.try_clone().map(Self::Tcp),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::common::{World, meddler::Meddler, registry_proxy::Trouble};
+use crate::common::{World, meddler::Meddler, registry_proxy::Trouble, request::is_a_look};
 
 /// Requests of the program itself; the engine has another name.
 type Seen = Arc<Mutex<Vec<String>>>;
@@ -22,8 +22,7 @@ fn followed(world: &World) -> Seen {
 }
 
 fn changes(requests: &[String]) -> Vec<&String> {
-    let only_looks = |it: &String| it.starts_with("GET ") || it.starts_with("HEAD ");
-    requests.iter().filter(|it| !only_looks(it)).collect()
+    requests.iter().filter(|it| !is_a_look(it)).collect()
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::common::{
     Output, World,
     process::Running,
     proxy::{Act, Moment, Proxy},
+    request::is_a_look,
     survival::{Case, Noted},
 };
 
@@ -135,7 +136,7 @@ fn removed(at: usize) -> bool {
 
 fn changes(proxy: &Proxy) -> String {
     let mut lines = proxy.requests();
-    lines.retain(|it| !it.starts_with("GET ") && !it.starts_with("HEAD "));
+    lines.retain(|it| !is_a_look(it));
     let numbered = lines.iter().enumerate().map(|(index, it)| format!("{:3} {it}", index + 1));
     numbered.collect::<Vec<_>>().join("\n")
 }

@@ -52,7 +52,7 @@ pub(crate) struct Sight {
     name: String,
     engine: String,
     target_key: String,
-    target: Value,
+    target_json: String,
     /// The row of `status`.
     pub(crate) row: Value,
     /// When, in milliseconds since the epoch.
@@ -91,11 +91,10 @@ impl<'a> Looker<'a> {
         if seen.is_empty() {
             return Ok(());
         }
-        let words = |it: &&Sight| (it.row.to_string(), it.target.to_string());
-        let words: Vec<(String, String)> = seen.iter().map(words).collect();
+        let rows: Vec<String> = seen.iter().map(|it| it.row.to_string()).collect();
         let mut sightings = Vec::new();
-        for (it, (status_json, target_json)) in seen.iter().zip(&words) {
-            let (name, engine, target_key) = (&it.name, &it.engine, &it.target_key);
+        for (it, status_json) in seen.iter().zip(&rows) {
+            let Sight { name, engine, target_key, target_json, .. } = it;
             let of = NewDeployment { name, kind: "container", engine, target_key, target_json };
             sightings.push(Sighting { of, status_json, at: it.at });
         }
@@ -168,7 +167,7 @@ impl<'a> Looker<'a> {
             name: connected.name.clone(),
             engine: connected.engine.location().url.clone(),
             target_key: connected.target_key(),
-            target: serde_json::json!({ "container": connected.target() }),
+            target_json: serde_json::json!({ "container": connected.target() }).to_string(),
             row: row(self, view, connected, &kept, &looked).await?,
             at: looked.at,
         })
