@@ -86,7 +86,7 @@ pub(crate) fn deployment(
             data,
             retain: retain(node),
             auto_rollback: node.get("auto_rollback").and_then(Node::boolean).unwrap_or(true),
-            run: run(node, folder, world)?,
+            run: run(node, folder, world)?.map(Box::new),
             health,
         }),
         Kind::Git | Kind::Compose | Kind::Instance => None,

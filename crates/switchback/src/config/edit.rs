@@ -1,9 +1,9 @@
 //! Reads and changes single keys; comments and order of the file survive.
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Key, Table, TomlError, Value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Key, Table, Value};
 
 use super::check::has_shape;
-use super::document::{self, dotted};
+use super::document::{self, NotToml, dotted};
 use super::fix::Fix;
 use super::mask::mask_item;
 use super::nearest::nearest_path;
@@ -13,8 +13,8 @@ use super::table::{Type, place};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EditError {
     /// The file is not TOML; no single key can be changed in it.
-    #[error("the file is not TOML: {}", .0.message())]
-    NotToml(TomlError),
+    #[error("the file is not TOML: {}", .0.message)]
+    NotToml(NotToml),
     /// The path itself cannot be read.
     #[error("`{path}` is not a key such as deployment.web.image")]
     BadPath {
@@ -82,7 +82,7 @@ pub(crate) fn set_to(path: &[String], text: &str) -> Result<Fix, EditError> {
 /// Reads one key.
 pub(crate) fn get(text: &str, path: &[String]) -> Result<Got, EditError> {
     let known = place(path).ok_or_else(|| unknown(path))?;
-    let mut document: DocumentMut = text.parse().map_err(EditError::NotToml)?;
+    let mut document = editable(text)?;
     match descend(document.as_item_mut(), path) {
         Some(item) => {
             mask_item(&mut path.to_vec(), item);
@@ -102,7 +102,7 @@ pub(crate) fn get(text: &str, path: &[String]) -> Result<Got, EditError> {
 
 /// Makes one edit. The result is TOML; whether it is a valid configuration is not looked at.
 pub(crate) fn apply(text: &str, edit: &Fix) -> Result<String, EditError> {
-    let mut document: DocumentMut = text.parse().map_err(EditError::NotToml)?;
+    let mut document = editable(text)?;
     match edit {
         Fix::Set { path, value } => {
             let bad = || EditError::BadValue { path: dotted(path), expected: "a value".to_owned() };
@@ -122,6 +122,11 @@ pub(crate) fn apply(text: &str, edit: &Fix) -> Result<String, EditError> {
     Ok(document.to_string())
 }
 
+fn editable(text: &str) -> Result<DocumentMut, EditError> {
+    let parsed: Result<DocumentMut, toml_edit::TomlError> = text.parse();
+    parsed.map_err(|error| EditError::NotToml(error.into()))
+}
+
 fn unknown(path: &[String]) -> EditError {
     EditError::UnknownKey {
         path: dotted(path),
@@ -131,7 +136,10 @@ fn unknown(path: &[String]) -> EditError {
 
 fn value_for(takes: Type, text: &str) -> Option<Value> {
     let parsed = text.trim().parse::<Value>().ok();
-    let fits = |value: &Value| has_shape(takes, &document::value_node(Vec::new(), value));
+    let fits = |value: &Value| {
+        let node = document::parse_value(value.to_string().trim());
+        node.is_ok_and(|node| has_shape(takes, &node))
+    };
     parsed.filter(fits).or_else(|| Some(Value::from(text)).filter(fits))
 }
 

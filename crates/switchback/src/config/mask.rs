@@ -1,7 +1,8 @@
 //! Shows a configuration without its secrets.
 
-use toml_edit::{DocumentMut, Item, TomlError, Value};
+use toml_edit::{DocumentMut, Item, Value};
 
+use super::document::{self, NotToml};
 use super::table::place;
 use super::variables::is_reference;
 
@@ -10,15 +11,15 @@ pub(crate) const MASK: &str = "***";
 
 /// The text of the file, comments and all, with values of environments, tokens and passwords in
 /// URLs masked. A lone `${VAR}` shows nothing and stays.
-pub(crate) fn masked(text: &str) -> Result<String, TomlError> {
+pub(crate) fn masked(text: &str) -> Result<String, NotToml> {
     let mut document: DocumentMut = text.parse()?;
     mask_item(&mut Vec::new(), document.as_item_mut());
     Ok(document.to_string())
 }
 
 /// The values of a file, for programs; `${VAR}` stays as it is written.
-pub(crate) fn as_json(text: &str) -> Result<serde_json::Value, TomlError> {
-    Ok(super::document::parse(text)?.to_json())
+pub(crate) fn as_json(text: &str) -> Result<serde_json::Value, NotToml> {
+    Ok(document::parse(text)?.to_json())
 }
 
 /// Masks one value that stands at a path.

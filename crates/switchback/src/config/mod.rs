@@ -50,7 +50,7 @@ pub(crate) use table::Kind;
 pub(crate) use validate::{PortUse, port_in_use};
 pub(crate) use write::write_atomically;
 
-use document::Node;
+use document::{Node, NotToml};
 use error::Fault;
 
 /// A configuration that has been read and found right.
@@ -133,13 +133,12 @@ impl Config {
 }
 
 /// No command can mend what cannot be read: a person has to look at the line.
-fn not_toml(error: &toml_edit::TomlError, text: &str, location: &Location) -> ConfigError {
-    let offset = error.span().map_or(0, |span| span.start);
-    let (line, column) = document::line_and_column(text, offset);
+fn not_toml(error: &NotToml, text: &str, location: &Location) -> ConfigError {
+    let (line, column) = document::line_and_column(text, error.start.unwrap_or(0));
     let file = location.path.clone();
     ConfigError {
         field: format!("{}:{line}:{column}", file.display()),
-        problem: format!("not TOML: {}", error.message().replace('\n', ", ")),
+        problem: format!("not TOML: {}", error.message.replace('\n', ", ")),
         fix_command: Fix::Open { file: file.clone(), line }.command(None),
         file,
         line: Some(line),

@@ -67,14 +67,13 @@ fn property(row: &Row) -> Value {
 }
 
 fn json_of(toml: &str) -> Option<Value> {
-    let value: toml_edit::Value = toml.parse().ok()?;
-    Some(super::document::value_node(Vec::new(), &value).to_json())
+    Some(super::document::parse_value(toml).ok()?.to_json())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::check::check;
-    use super::super::document::value_node;
+    use super::super::document::parse_value;
     use super::*;
 
     /// Every row of the table, with its path for people.
@@ -100,8 +99,7 @@ mod tests {
         assert!(all.len() > 300, "{}", all.len());
         for (path, row) in all {
             for text in [row.default, row.example].into_iter().flatten() {
-                let value: toml_edit::Value = text.parse().unwrap();
-                let mut node = value_node(Vec::new(), &value);
+                let mut node = parse_value(text).unwrap();
                 assert_eq!(check(&mut node, row.takes, &|_| None), Ok(()), "{path} = {text}");
             }
         }
