@@ -134,7 +134,7 @@ pub async fn rollback_image(
 /// The engine or the record kept there cannot be read.
 pub async fn has_previous_image(service: &Service) -> Result<bool, CommandError> {
     let connected = connect(&service.deployment).await?;
-    let view = EngineView::of(connected.engine.clone(), &[connected.target()]).await?;
+    let view = EngineView::of(&connected.engine, &[connected.target()]).await?;
     let kept = view.kept(&connected)?;
     let Some(state) = kept.state else { return Ok(false) };
     let decided = decisions::known(&service.store, &connected.name, Some(&state))?;

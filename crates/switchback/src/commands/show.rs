@@ -182,7 +182,7 @@ async fn deployment(config: &Config, store: &Store, name: Option<&str>) -> Answe
 
 async fn look(deployment: &crate::config::Deployment) -> Answer<(Connected, EngineView, Kept)> {
     let connected = connect(deployment).await?;
-    let view = EngineView::of(connected.engine.clone(), &[connected.target()]).await?;
+    let view = EngineView::of(&connected.engine, &[connected.target()]).await?;
     let mut kept = view.kept(&connected)?;
     if let Some(state) = &mut kept.state {
         let gone = gone_snapshots(&connected, state).await?;

@@ -69,12 +69,24 @@ impl World {
         containers.extend(self.temporary_containers());
         containers.extend(self.made.containers.borrow().iter().rev().cloned());
         self.quietly(&["rm", "--force", "--volumes"], &containers);
+        self.remove_what_is_kept();
         self.quietly(&["network", "rm"], &self.made.networks.borrow());
         self.quietly(&["volume", "rm", "--force"], &self.made.volumes.borrow());
         self.quietly(&["rmi"], &self.kept_images());
         self.remove_images_of(&self.repository_reference());
         for repository in self.made.repositories.borrow().iter() {
             self.remove_images_of(repository);
+        }
+    }
+
+    /// What the targets hold of us outlives the containers, and a lab is used for months.
+    fn remove_what_is_kept(&self) {
+        for made in self.made.containers.borrow().iter() {
+            for kind in ["targets", "snapshots"] {
+                let folder = format!("/switchback/{kind}/{made}");
+                self.docker_output(&["exec", "switchback-anchor", "/keeper", "remove", &folder])
+                    .ok();
+            }
         }
     }
 

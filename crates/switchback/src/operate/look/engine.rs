@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 use switchback_targets::{
-    engine_api::{EngineClient, EngineLocation},
+    engine_api::EngineClient,
     keeper::{self, lease::lease_name},
 };
 
@@ -20,14 +21,16 @@ use crate::{
 /// together may be megabytes of other people's.
 const READ_ONE_BY_ONE_MAX: usize = 2;
 
+/// How many are read at once where they are read one by one: an engine makes each archive with a
+/// process of its own, and has few cores.
+const RECORDS_AT_ONCE: usize = 8;
+
 /// The files of a target's record: name and content.
 pub(crate) type Files = Vec<(String, Vec<u8>)>;
 
 /// An engine's lists.
 #[derive(Debug)]
 pub(crate) struct EngineView {
-    /// The connection.
-    pub(crate) client: EngineClient,
     containers: HashSet<String>,
     names: HashSet<String>,
     images: HashSet<String>,
@@ -35,15 +38,10 @@ pub(crate) struct EngineView {
 }
 
 impl EngineView {
-    /// Connects to an engine and asks for its lists, and for what is recorded with those targets.
-    pub(crate) async fn gather(place: &EngineLocation, targets: &[&str]) -> Answer<Self> {
-        Self::of(EngineClient::connect(place).await?, targets).await
-    }
-
     /// The lists of an engine, and what is recorded with those targets.
-    pub(crate) async fn of(client: EngineClient, targets: &[&str]) -> Answer<Self> {
+    pub(crate) async fn of(client: &EngineClient, targets: &[&str]) -> Answer<Self> {
         let (containers, images, records) =
-            tokio::join!(client.containers(), client.images(), records(&client, targets));
+            tokio::join!(client.containers(), client.images(), records(client, targets));
         let (containers, images, records) = (containers?, images?, records?);
         let id = |it: &Value| it["Id"].as_str().map(str::to_owned);
         let names = containers
@@ -53,7 +51,7 @@ impl EngineView {
             .collect();
         let containers = containers.iter().filter_map(id).collect();
         let images = images.iter().filter_map(id).collect();
-        Ok(Self { client, containers, names, images, records })
+        Ok(Self { containers, names, images, records })
     }
 
     /// Whether a container of that id is there.
@@ -93,9 +91,9 @@ pub(crate) async fn records(
         return Ok(records);
     }
     // One by one also where all of them together are more than one answer may hold.
-    for target in targets {
+    let one = async |target: &&str| {
         let files = keeper::read_records(client, target).await.map_err(CommandError::from)?;
-        records.insert((*target).to_owned(), files);
-    }
-    Ok(records)
+        Answer::Ok(((*target).to_owned(), files))
+    };
+    stream::iter(targets).map(one).buffer_unordered(RECORDS_AT_ONCE).try_collect().await
 }

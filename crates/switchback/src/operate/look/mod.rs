@@ -12,7 +12,11 @@ mod way_back;
 
 use futures_util::{StreamExt as _, future::join_all, stream};
 use serde_json::Value;
-use switchback_targets::{engine_api::EngineLocation, probe::HttpClient};
+use switchback_targets::{
+    container::gate::ContainerGate,
+    engine_api::{EngineClient, EngineLocation},
+    probe::HttpClient,
+};
 
 pub(crate) use self::{
     container::{Looked, Scope, healthy, look, memory_mb, uptime_seconds},
@@ -128,29 +132,51 @@ impl<'a> Looker<'a> {
             .iter()
             .filter_map(|at| Some(deployments[*at].container.as_ref()?.container.as_str()))
             .collect();
-        let view = match place {
-            Ok(place) => EngineView::gather(&place, &names).await,
+        let client = match place {
+            Ok(place) => EngineClient::connect(&place).await.map_err(CommandError::from),
             Err(error) => Err(error),
         };
-        let view = match view {
-            Ok(view) => view,
-            Err(error) => return members.into_iter().map(|at| (at, Err(error.clone()))).collect(),
+        let every = |error: CommandError| {
+            members.iter().map(|at| (*at, Err(error.clone()))).collect::<Vec<_>>()
+        };
+        let client = match client {
+            Ok(client) => client,
+            Err(error) => return every(error),
         };
         let scope = Scope::of(deployments.len());
-        let one = |at: usize| {
-            let view = &view;
-            async move { (at, self.one(view, deployments[at], scope).await) }
+        let look = |at: &usize| {
+            let (at, engine) = (*at, client.clone());
+            async move { (at, self.look(deployments[at], engine, scope).await) }
         };
-        stream::iter(members).map(one).buffer_unordered(CONTAINERS_AT_ONCE).collect().await
+        let looks = stream::iter(&members).map(look).buffer_unordered(CONTAINERS_AT_ONCE);
+        // Together: the engine samples memory while it sends its lists and our records.
+        let (view, looks): (_, Vec<_>) =
+            tokio::join!(EngineView::of(&client, &names), looks.collect());
+        let view = match view {
+            Ok(view) => view,
+            Err(error) => return every(error),
+        };
+        let sight = async |(at, looked): (usize, Answer<(Connected, Looked)>)| match looked {
+            Ok((connected, looked)) => (at, self.sight(&view, &connected, &looked).await),
+            Err(error) => (at, Err(error)),
+        };
+        stream::iter(looks).map(sight).buffer_unordered(CONTAINERS_AT_ONCE).collect().await
     }
 
-    async fn one(&self, view: &EngineView, deployment: &Deployment, scope: Scope) -> Answer<Sight> {
-        let connected = Connected {
-            name: deployment.name.clone(),
-            settings: settings(deployment)?,
-            engine: view.client.clone(),
-        };
-        self.see(view, &connected, scope).await
+    async fn look(
+        &self,
+        deployment: &Deployment,
+        engine: EngineClient,
+        scope: Scope,
+    ) -> Answer<(Connected, Looked)> {
+        let settings = settings(deployment)?;
+        let connected = Connected { name: deployment.name.clone(), settings, engine };
+        let looked = look(&connected, &self.gate(&connected), scope).await?;
+        Ok((connected, looked))
+    }
+
+    fn gate(&self, connected: &Connected) -> ContainerGate {
+        prepare::gate_with(connected, self.client.clone())
     }
 
     /// Looks at one deployment on an engine whose lists are known.
@@ -160,15 +186,23 @@ impl<'a> Looker<'a> {
         connected: &Connected,
         scope: Scope,
     ) -> Answer<Sight> {
-        let gate = prepare::gate_with(connected, self.client.clone());
-        let looked = look(connected, &gate, scope).await?;
+        let looked = look(connected, &self.gate(connected), scope).await?;
+        self.sight(view, connected, &looked).await
+    }
+
+    async fn sight(
+        &self,
+        view: &EngineView,
+        connected: &Connected,
+        looked: &Looked,
+    ) -> Answer<Sight> {
         let kept = view.kept(connected)?;
         Ok(Sight {
             name: connected.name.clone(),
             engine: connected.engine.location().url.clone(),
             target_key: connected.target_key(),
             target_json: serde_json::json!({ "container": connected.target() }).to_string(),
-            row: row(self, view, connected, &kept, &looked).await?,
+            row: row(self, view, connected, &kept, looked).await?,
             at: looked.at,
         })
     }
@@ -199,7 +233,7 @@ fn same_place(one: &Answer<EngineLocation>, other: &Answer<EngineLocation>) -> b
 pub(crate) async fn look_after(store: &Store, connected: &Connected) {
     let seen = async {
         let looker = Looker::new(store)?;
-        let view = EngineView::of(connected.engine.clone(), &[connected.target()]).await?;
+        let view = EngineView::of(&connected.engine, &[connected.target()]).await?;
         looker.remember(&[&looker.see(&view, connected, Scope::many()).await?])
     };
     if let Err(error) = seen.await {
