@@ -121,7 +121,15 @@ fn warnings(facts: &Facts<'_>, plan: Option<&Plan<Change>>) -> Vec<String> {
             facts.deployment
         ));
     }
+    warnings.extend(facts.records.iter().filter_map(|it| abandoned(it, plan)));
     warnings
+}
+
+/// What was left as it is, because nothing that runs depends on it.
+fn abandoned(record: &Fact, plan: Option<&Plan<Change>>) -> Option<String> {
+    let Record::StepAbandoned { step, error } = record else { return None };
+    let title = title(*step, plan);
+    Some(format!("left as it is: {title}: {error}; switchback gc finds what remains of it"))
 }
 
 /// Whether the old version is in place again and does not hold, with data that nobody has taken back.

@@ -101,7 +101,9 @@ fn an_engine_that_makes_no_container_of_that_name_at_all_costs_nothing_and_is_na
     let world = prepared("nevercreate");
     let rule = |line: &str| makes_the_new_one(line).then_some(BROKEN);
     let (update, _) = fails_in_the_stage(&world, rule, "preflight_failed");
-    update.says("left as it is: cannot wait for container");
+    let update = update.says("left as it is: cannot wait for container");
+    let warnings = update.json()["warnings"].to_string();
+    assert!(warnings.contains("left as it is: ") && warnings.contains("gc"), "{update}");
     succeeds_afterwards(&world);
 }
 
