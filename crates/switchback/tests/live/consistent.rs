@@ -211,18 +211,22 @@ impl<'a> Judge<'a> {
         let Some(operation) = self.left.operation.as_ref() else { return BTreeSet::new() };
         let records = self.world.journal(operation);
         let plan = records.first().map(|it| it["plan"].clone()).unwrap_or_default();
+        let by_another = self.recoveries.iter().any(|(store, _)| *store == "other");
         let started = |change: &str| {
             let steps = plan["apply"].as_array().into_iter().flatten();
-            let ids: Vec<_> = steps.filter(|it| it["change"]["change"] == change).collect();
-            records.iter().any(|record| {
-                let is_of = |it: &&&Value| it["id"] == record["step"];
-                record["record"] == "step_started" && ids.iter().any(|it| is_of(&it))
-            })
+            // Another store takes every step of the part under way as possibly begun.
+            let is_it = |it: &&Value| by_another || it["change"]["change"] == change;
+            let ids: Vec<_> = steps.filter(is_it).map(|it| &it["id"]).collect();
+            let has_begun =
+                |it: &Value| it["record"] == "step_started" && ids.contains(&&it["step"]);
+            records.iter().any(has_begun)
         };
         let copies = [
             ("take_snapshot", operation.clone(), !committed),
             ("restore_data", format!("{operation}-before"), true),
-            ("start_container", format!("{operation}-failed"), !committed),
+            // What a way back has found where it put the data of before.
+            ("restore_data", format!("{operation}-before-again"), !committed),
+            ("hand_over_data", format!("{operation}-failed"), !committed),
         ];
         let made = copies.into_iter().filter(|(change, _, may)| *may && started(change));
         made.map(|(_, name, _)| name).collect()
