@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    consistent::{Standing, consistent, running},
+    consistent::{Judge, Standing, running},
     scenario::Scenario,
 };
 use crate::common::{
@@ -117,26 +117,31 @@ impl Sweep {
         let (was, to) = (self.scenario.from(), self.scenario.to);
         let mut said = format!("{:?}, {:?}\n{}", struck.at, self.moment, struck.output);
         self.stands(world, struck).map_err(|it| format!("{said}\n{it}"))?;
+        let judge = Judge::called(world, self.scenario, before, struck.output.code);
+        let mut judge = judge.map_err(|it| format!("{said}\n{it}"))?;
+        judge.was_pruned = self.prunes;
+        said = format!("{said}\nleft: {:?}", judge.left);
         let case = Case::seen_in(struck.phase, world, self.name, was, to);
         // A prune stops nobody, who then needs no help. After a restart a success does too: its
         // lease may be left, if the engine went away at the very end.
         if !self.prunes || struck.output.code != Some(self.scenario.code) {
-            let mut recovered = world.run(&["recover", "web", "-y"]);
+            let mut recovered = world.run_json(&["recover", "web", "-y"]);
             // One that was killed while it started a container may keep that one's port although the
             // container is gone, until it is started again (seen on 20.10).
-            if recovered.code == Some(5) && recovered.stderr.contains(TAKEN) {
+            let is_taken = recovered.stdout.contains(TAKEN) || recovered.stderr.contains(TAKEN);
+            if recovered.code == Some(5) && is_taken {
                 said = format!("{said}\n{recovered}");
                 spare.kill_engine();
                 spare.wait_until_it_answers();
-                recovered = world.run(&["recover", "web", "-y"]);
+                recovered = world.run_json(&["recover", "web", "-y"]);
             }
+            judge.hears("state", &recovered);
             said = format!("{said}\n{recovered}");
             if recovered.code != Some(0) {
                 return Err(said);
             }
         }
-        let ended = consistent(world, self.scenario, before, self.prunes);
-        ended.map_err(|it| format!("{said}\n{it}"))?;
+        judge.judges().map_err(|it| format!("{said}\n{it}"))?;
         if struck.at.is_some() {
             let by = if self.prunes { "itself, or the same store" } else { "the same store" };
             case.ended(&world.serving(), was, to, by);
