@@ -62,6 +62,9 @@ pub struct Global {
     /// Ask nothing
     #[arg(short, long, global = true)]
     pub yes: bool,
+    /// Ask nothing, and take also what was rejected
+    #[arg(long, global = true)]
+    pub force: bool,
 }
 
 /// How results are printed.
@@ -200,9 +203,6 @@ pub struct TargetArgs {
     /// To this reference, tag or digest; held there until the next plain update
     #[arg(long, value_name = "REF")]
     pub to: Option<String>,
-    /// Also takes what was rejected, and asks nothing
-    #[arg(long)]
-    pub force: bool,
 }
 
 /// Of `plan`.
@@ -235,7 +235,7 @@ pub struct UpdateArgs {
     #[arg(long, value_name = "FINGERPRINT")]
     pub plan: Option<String>,
     /// Only say what would be done
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["all", "plan"])]
     pub dry_run: bool,
     /// Accept that data is lost
     #[arg(long)]

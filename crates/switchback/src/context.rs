@@ -115,6 +115,11 @@ impl Context {
         }
     }
 
+    /// Whether nobody wants to be asked.
+    pub(crate) fn assumes_yes(&self) -> bool {
+        self.global.yes || self.global.force
+    }
+
     /// Where the configuration is.
     pub(crate) fn location(&self) -> Answer<Location> {
         Ok(locate(self.global.config.as_deref(), &RealWorld)?)

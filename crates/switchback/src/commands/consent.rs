@@ -10,7 +10,7 @@ use crate::{
 /// Goes on, or refuses: without a terminal and without `-y` nothing is changed.
 pub(super) fn agree(context: &Context, facts: &[String], question: &str) -> Answer<()> {
     let situation = Situation {
-        yes: context.global.yes,
+        yes: context.assumes_yes(),
         terminal: context.printer.can_ask(),
         has_changes: true,
         data: confirm::Data::Safe,

@@ -20,6 +20,9 @@ use crate::{
 
 /// `switchback update`
 pub(super) async fn update(context: &Context, args: UpdateArgs) -> Answer<ExitCode> {
+    if args.rollback || args.dry_run {
+        refuse_several(&args.names, args.rollback)?;
+    }
     if args.rollback {
         let name = args.names.first().cloned();
         let (to, dry_run, accept_loss) = (args.target.to, args.dry_run, args.accept_loss);
@@ -31,7 +34,7 @@ pub(super) async fn update(context: &Context, args: UpdateArgs) -> Answer<ExitCo
     }
     if args.dry_run {
         let name = args.names.first().cloned();
-        return plan(context, PlanArgs { name, target: args.target }).await;
+        return planned(context, name, &args.target, args.accept_loss).await;
     }
     let config = context.config()?;
     let chosen: Vec<&Deployment> = match (args.all, args.names.is_empty()) {
@@ -81,11 +84,29 @@ pub(super) async fn rollback(context: &Context, args: RollbackArgs) -> Answer<Ex
 
 /// `switchback plan`
 pub(super) async fn plan(context: &Context, args: PlanArgs) -> Answer<ExitCode> {
+    planned(context, args.name, &args.target, false).await
+}
+
+async fn planned(
+    context: &Context,
+    name: Option<String>,
+    target: &TargetArgs,
+    accept_loss: bool,
+) -> Answer<ExitCode> {
     let config = context.config()?;
-    let deployment = only(&config, args.name.as_deref())?;
+    let deployment = only(&config, name.as_deref())?;
     let store = context.store(Some(&config))?;
-    let request = request(context, &args.target, false, None)?;
+    let request = request(context, target, accept_loss, None)?;
     show_plan(context, &store, deployment, &request).await
+}
+
+/// A plan, and a way back, are about one deployment; what is named and not done would be a lie.
+fn refuse_several(names: &[String], is_rollback: bool) -> Answer<()> {
+    let Some([first, _, ..]) = names.get(..) else { return Ok(()) };
+    let (flag, command) = if is_rollback { ("rollback", "rollback") } else { ("dry-run", "plan") };
+    let problem = format!("--{flag} is about one deployment, and {} are named", names.len());
+    let hint = shell_words::join(["switchback", command, first.as_str()]);
+    Err(CommandError::new("usage", problem).hint(hint))
 }
 
 /// `switchback recover`
@@ -144,7 +165,7 @@ fn request(
 ) -> Answer<Request> {
     Ok(Request {
         goal: Wanted::Update { to: target.to.clone() },
-        force: target.force,
+        force: context.global.force,
         accept_loss,
         fingerprint,
         lock_timeout_ms: context.lock_timeout_ms()?,
@@ -184,7 +205,7 @@ async fn one(
                 .hint(format!("switchback plan {}", deployment.name)));
         }
         announce(context, action, document);
-        if request.force { Ok(()) } else { ask(context, action, document) }
+        ask(context, action, document)
     };
     let done = drive::drive(&around, deployment, request, &follower, &mut agree).await;
     drop((around, busy));
@@ -202,7 +223,7 @@ fn announce(context: &Context, action: &str, document: &Value) {
 /// Asks whether to go on; without a terminal and without `-y` nothing is changed.
 fn ask(context: &Context, action: &str, document: &Value) -> Answer<()> {
     let situation = Situation {
-        yes: context.global.yes,
+        yes: context.assumes_yes(),
         terminal: context.printer.can_ask(),
         has_changes: true,
         data: confirm::Data::Safe,
@@ -280,7 +301,16 @@ async fn show_plan(
     let around = context.surroundings(store, sender)?;
     let connected = connect::connect(deployment).await?;
     let kept = connected.kept().await?;
-    let prepared = prepare::survey(&around, &connected, &kept, request, &execute::id()).await?;
+    let surveyed = prepare::survey(&around, &connected, &kept, request, &execute::id()).await;
+    let prepared = match surveyed {
+        // As `check` has it: a registry that does not answer says neither that something is newer
+        // nor that nothing is.
+        Err(error) if error.code.starts_with("registry_") => {
+            drop(context.printer.error(&error.document()));
+            return Ok(ExitCode::Unknown);
+        }
+        surveyed => surveyed?,
+    };
     let document = plan_document::document(&connected, &prepared);
     drop(context.printer.result(&text::plan(&document), &document));
     Ok(match (&prepared.refused, &prepared.planned) {

@@ -29,6 +29,8 @@ pub(crate) enum Role<'a> {
     Asked {
         /// `update` or `rollback`.
         action: &'a str,
+        /// Who asked: a person, the schedule, a program.
+        trigger: &'a str,
         /// What was shown before anybody agreed.
         plan: &'a Value,
     },
@@ -56,7 +58,7 @@ pub(crate) async fn conclude(
 ) -> Value {
     let finished_at = now();
     let (action, trigger, plan) = match &role {
-        Role::Asked { action, plan } => (*action, "manual", *plan),
+        Role::Asked { action, trigger, plan } => (*action, *trigger, *plan),
         Role::Recovery { .. } => ("recover", "recovery", &Value::Null),
     };
     let killed = ended.killed.iter().map(|it| it.after(&connected.settings));

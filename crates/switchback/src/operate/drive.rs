@@ -76,7 +76,7 @@ pub(super) async fn drive_on(
     let document = super::plan_document::document(connected, &prepared);
     confirm(&document)?;
     let ended = Box::pin(execute(around, connected, request, &prepared)).await?;
-    let role = Role::Asked { action, plan: &document };
+    let role = Role::Asked { action, trigger: request.trigger(), plan: &document };
     let document = conclude(around, connected, role, &ended, follow).await;
     noted(after(around, connected, &ended).await);
     Ok(document)

@@ -247,7 +247,6 @@ pub fn begin(
     started_at: u64,
 ) -> Answer<()> {
     let who = &around.who;
-    let trigger = if request.trigger.is_empty() { "manual" } else { &request.trigger };
     around.store.reserve()?;
     known(around, connected)?;
     Ok(around.store.begin(&NewOperation {
@@ -255,7 +254,7 @@ pub fn begin(
         deployment: connected.name.clone(),
         target_key: connected.target_key(),
         action: request.goal.action().to_owned(),
-        trigger: trigger.to_owned(),
+        trigger: request.trigger().to_owned(),
         user: who.user.clone(),
         host: who.host.clone(),
         pid: who.pid,

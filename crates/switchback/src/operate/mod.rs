@@ -70,8 +70,15 @@ pub struct Request {
     pub fingerprint: Option<String>,
     /// How long to wait for whoever holds the lease, in milliseconds.
     pub lock_timeout_ms: u64,
-    /// `manual`, `schedule`, `api`.
+    /// `manual`, `schedule`, `api`; empty: `manual`.
     pub trigger: String,
+}
+
+impl Request {
+    /// Who asked, as it is recorded.
+    pub fn trigger(&self) -> &str {
+        if self.trigger.is_empty() { "manual" } else { &self.trigger }
+    }
 }
 
 /// Where to.

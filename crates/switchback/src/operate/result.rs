@@ -129,7 +129,9 @@ fn warnings(facts: &Facts<'_>, plan: Option<&Plan<Change>>) -> Vec<String> {
 fn abandoned(record: &Fact, plan: Option<&Plan<Change>>) -> Option<String> {
     let Record::StepAbandoned { step, error } = record else { return None };
     let title = title(*step, plan);
-    Some(format!("left as it is: {title}: {error}; switchback gc finds what remains of it"))
+    Some(format!(
+        "left as it is: {title}: {error} (what remains of it is listed by `switchback gc --dry-run`)"
+    ))
 }
 
 /// Whether the old version is in place again and does not hold, with data that nobody has taken back.

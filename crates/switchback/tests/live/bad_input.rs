@@ -110,6 +110,22 @@ fn words_that_make_no_sense_are_one_document_for_programs() {
     }
 }
 
+#[test]
+fn what_is_about_one_deployment_refuses_several_and_drops_none() {
+    let world = serving("several");
+    for flag in ["--rollback", "--dry-run"] {
+        let run = || world.run_json(&["update", "web", "db", flag, "-y"]);
+        let (message, hint) = refused(&world, run, 2, "usage");
+        assert!(message.contains("2 are named") && hint.ends_with(" web"), "{message} {hint}");
+    }
+    let run = || world.run_json(&["update", "--all", "--dry-run"]);
+    refused(&world, run, 2, "usage");
+    // It asks nothing, also where there is nothing to take that was rejected.
+    world.publish("1.1.0", &[]);
+    drop(world.run(&["update", "web", "--force"]).exits(0));
+    drop(world.run(&["rollback", "web", "--force"]).exits(0));
+}
+
 /// Files that are no configuration, what is wrong with them, and a part of what to type.
 const FILES: &[(&[u8], &str, &str)] = &[
     (b"[deployment.web\nkind = \"container\"\n", "not TOML", "${EDITOR:-vi} +1 "),

@@ -43,6 +43,11 @@ fn a_registry_that_is_silent_costs_nothing() {
     let world = prepared("silent");
     world.follows_through(|line| is_manifest(line).then_some(Trouble::Silence));
     costs_nothing(&world, &UPDATE, 1, "registry_unreachable");
+    // Who only asks is told that nobody knows.
+    for ask in [&["plan", "web"][..], &["update", "web", "--dry-run"], &["check", "web"]] {
+        let said = world.run_json(ask).exits(11).to_string();
+        assert!(said.contains("registry_unreachable"), "{said}");
+    }
 }
 
 #[test]
