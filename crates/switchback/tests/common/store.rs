@@ -11,6 +11,7 @@ use super::world::World;
 /// One line of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
+    pub(crate) id: String,
     pub(crate) action: String,
     pub(crate) outcome: Option<String>,
     pub(crate) exit_code: Option<i64>,
@@ -33,14 +34,26 @@ impl World {
 
     /// What another store has done, oldest first.
     pub(crate) fn history_of(&self, store: &str) -> Vec<Line> {
-        let sql = "SELECT action, outcome, exit_code FROM operations ORDER BY started_at, id";
+        let sql = "SELECT id, action, outcome, exit_code FROM operations ORDER BY started_at, id";
         let Some(connection) = self.open(store) else { return Vec::new() };
         let mut statement = connection.prepare(sql).expect("the history can be read");
         let lines = statement.query_map([], |row| {
-            Ok(Line { action: row.get(0)?, outcome: row.get(1)?, exit_code: row.get(2)? })
+            let (id, action) = (row.get(0)?, row.get(1)?);
+            Ok(Line { id, action, outcome: row.get(2)?, exit_code: row.get(3)? })
         });
         let lines = lines.expect("the history can be read");
         lines.map(|it| it.expect("a line can be read")).collect()
+    }
+
+    /// The journal of an operation in the store that began it.
+    pub(crate) fn journal(&self, operation: &str) -> Vec<Value> {
+        let Some(connection) = self.open("state") else { return Vec::new() };
+        let sql = "SELECT record FROM journal WHERE operation = ?1 ORDER BY sequence";
+        let mut statement = connection.prepare(sql).expect("the journal can be read");
+        let records = statement.query_map([operation], |row| row.get::<_, String>(0));
+        let records = records.expect("the journal can be read");
+        let parse = |it: rusqlite::Result<String>| serde_json::from_str(&it.unwrap()).unwrap();
+        records.map(parse).collect()
     }
 
     /// How far the last operation has come, by its journal: the part of the plan that its last step

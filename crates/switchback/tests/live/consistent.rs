@@ -1,15 +1,20 @@
 //! What has to hold once everything was brought to an end: of what serves, of its data, of what is
 //! left over, and of what was written down about it.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
 use super::{
     compared::{differences, specification},
+    rule::{Left, Must},
     scenario::{ROWS, Scenario},
+    told,
 };
-use crate::common::{World, names::unique, store::Line};
+use crate::common::{Output, World, names::unique, store::Line, target::Recorded};
 
 /// Far longer than a service needs to come up, also where a machine has too much to do.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,89 +22,220 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What stands with the target.
 pub(super) struct Standing {
     service: Value,
-    images: Vec<String>,
-    snapshots: Vec<String>,
+    images: BTreeSet<String>,
+    snapshots: BTreeSet<String>,
+    volumes: BTreeSet<String>,
     /// How many operations the history has.
-    operations: usize,
+    pub(super) operations: usize,
 }
 
 impl Standing {
     #[track_caller]
     pub(super) fn of(world: &World) -> Self {
+        let name = |it: &String| match serde_json::from_str::<Value>(it).expect("a line of JSON")["name"]
+        {
+            Value::String(ref name) => name.clone(),
+            ref other => panic!("a snapshot has the name {other}"),
+        };
+        let ours = format!("name={}", world.name);
+        let volumes = world.docker(&["volume", "ls", "--quiet", "--filter", &ours]);
         Self {
             service: world.service(),
-            images: world.kept_images(),
-            snapshots: world.kept_snapshots(),
+            images: world.kept_images().into_iter().collect(),
+            snapshots: world.kept_snapshots().iter().map(name).collect(),
+            volumes: volumes.lines().map(str::to_owned).collect(),
             operations: world.history().len(),
         }
     }
 }
 
-/// Everything that is not as it should be after a command that began where `before` was seen.
-/// Whether the command has been committed, if nothing is.
-pub(super) fn consistent(
-    world: &World,
-    scenario: Scenario,
-    before: &Standing,
-    was_pruned: bool,
-) -> Result<bool, String> {
-    let lines = world.history_of("state")[before.operations..].to_vec();
-    let is_it = |it: &Line| it.outcome.as_deref() == Some("committed");
-    let committed = lines.last().is_some_and(is_it);
-    let expected = if committed { scenario.to } else { scenario.from() };
-    let answers = until(|| world.status("/health") == 200);
-    if !answers {
-        let all = world.docker(&["ps", "--all", "--format", "{{.Names}} {{.Status}}"]);
-        return Err(format!("nobody answers; there are:\n{all}\n{lines:?}"));
-    }
-    let after = Standing::of(world);
-    let left = world.temporary_containers();
-    let parked = usize::from(committed || scenario.is_rollback());
-    let same_id = after.service["Id"] == before.service["Id"];
-    let latest = ["image", "inspect", "--format", "{{.Id}}", &world.image("latest")];
-    let tag = world.docker_output(&latest);
-    let mut broken = vec![];
-    let mut hold = |what: &str, holds: bool| {
-        if !holds {
-            broken.push(what.to_owned());
-        }
-    };
-    hold("the version of the history serves", world.serving() == expected);
-    hold("every row is there", world.rows() == ROWS as u64);
-    hold("only a predecessor is parked", left.len() == parked || was_pruned && left.len() < parked);
-    hold("one container runs", running(world) == [world.name.clone()]);
-    hold(
-        "what serves is the original or the new one",
-        same_id != committed || was_pruned && !committed,
-    );
-    // A prune takes the name of what stands still just then; whoever pulls gets it back.
-    let is_named = tag.as_ref().is_ok_and(|it| after.service["Image"] == *it);
-    hold("the local tag names what runs", is_named || was_pruned && tag.is_err());
-    broken.extend(told(&lines));
-    let mut differ = Vec::new();
-    differences("", &specification(&before.service), &specification(&after.service), &mut differ);
-    broken.extend(differ);
-    if !was_pruned {
-        broken.extend(kept(committed, before, &after));
-    }
-    // What a prune took and was made again on a way back is not the container of the record.
-    let may_drift = was_pruned && !committed && !same_id;
-    broken.extend(recorded(world, scenario, committed, may_drift));
-    if broken.is_empty() {
-        return Ok(committed);
-    }
-    Err(format!("not so:\n{}\nleft: {left:?}, history: {lines:?}", broken.join("\n")))
+/// Judges what became of one command, from what it has left on.
+pub(super) struct Judge<'a> {
+    pub(super) world: &'a World,
+    pub(super) scenario: Scenario,
+    pub(super) before: &'a Standing,
+    /// The exit code of the command; none if it was killed.
+    pub(super) code: Option<i32>,
+    pub(super) left: Left,
+    /// What was said by those who took it up, with their stores.
+    pub(super) recoveries: Vec<(&'static str, Value)>,
+    /// Whether somebody has taken what did not run.
+    pub(super) was_pruned: bool,
+    /// How long somebody may take to answer.
+    pub(super) patience: Duration,
 }
 
-fn until(mut holds: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if holds() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(20));
+impl<'a> Judge<'a> {
+    /// Looks at what a command has left that began where `before` was seen.
+    pub(super) fn called(
+        world: &'a World,
+        scenario: Scenario,
+        before: &'a Standing,
+        code: Option<i32>,
+    ) -> Result<Self, String> {
+        let left = Left::of(world, scenario, before)?;
+        let (recoveries, was_pruned, patience) = (Vec::new(), false, PATIENCE);
+        Ok(Self { world, scenario, before, code, left, recoveries, was_pruned, patience })
     }
-    false
+
+    /// Hears what somebody says who has taken it up with a store.
+    pub(super) fn hears(&mut self, store: &'static str, recovery: &Output) {
+        let document = serde_json::from_str(&recovery.stdout).unwrap_or_default();
+        self.recoveries.push((store, document));
+    }
+
+    /// Everything that is not as it should be. Whether the command has been committed, if nothing is.
+    pub(super) fn judges(&self) -> Result<bool, String> {
+        let world = self.world;
+        let lines = world.history_of("state")[self.before.operations..].to_vec();
+        let is_it = |it: &Line| it.outcome.as_deref() == Some("committed");
+        let committed = lines.last().is_some_and(is_it);
+        if !self.until_it_answers() {
+            let all = world.docker(&["ps", "--all", "--format", "{{.Names}} {{.Status}}"]);
+            return Err(format!("nobody answers; there are:\n{all}\n{lines:?}"));
+        }
+        let after = Standing::of(world);
+        let mut broken = Vec::new();
+        broken.extend(self.ruled(committed));
+        broken.extend(told::in_history(&lines, committed));
+        broken.extend(told::in_history(&world.history_of("other"), committed));
+        broken.extend(told::by_exit_code(self.code, committed));
+        for (store, document) in &self.recoveries {
+            let left = &self.left;
+            let is_open = if *store == "state" { left.is_open_here } else { left.is_open_there };
+            broken.extend(told::by_recovery(document, left, is_open, committed));
+        }
+        broken.extend(self.served(committed, &after));
+        broken.extend(self.kept(committed, &after));
+        // What a prune took and was made again on a way back is not the container of the record.
+        let same_id = after.service["Id"] == self.before.service["Id"];
+        let may_drift = self.was_pruned && !committed && !same_id;
+        broken.extend(shown(world, self.scenario, committed, may_drift));
+        if broken.is_empty() {
+            return Ok(committed);
+        }
+        let left = world.temporary_containers();
+        Err(format!("not so:\n{}\nleft: {left:?}, history: {lines:?}", broken.join("\n")))
+    }
+
+    /// Whether it ended as it had to.
+    fn ruled(&self, committed: bool) -> Option<String> {
+        let is_right = match self.left.must {
+            Must::Commit => committed,
+            Must::GoBack => !committed,
+            Must::Either => true,
+        };
+        let possible = !committed || self.scenario.code == 0;
+        (!(is_right && possible)).then(|| {
+            format!("what was written asked for {:?}, committed: {committed}", self.left.must)
+        })
+    }
+
+    fn until_it_answers(&self) -> bool {
+        let deadline = Instant::now() + self.patience;
+        while Instant::now() < deadline {
+            if self.world.status("/health") == 200 {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
+    /// One version serves, the right one, with all its data and as it did before.
+    fn served(&self, committed: bool, after: &Standing) -> Vec<String> {
+        let (world, was_pruned) = (self.world, self.was_pruned);
+        let expected = if committed { self.scenario.to } else { self.scenario.from() };
+        let left = world.temporary_containers();
+        let parked = usize::from(committed || self.scenario.is_rollback());
+        let same_id = after.service["Id"] == self.before.service["Id"];
+        let latest = ["image", "inspect", "--format", "{{.Id}}", &world.image("latest")];
+        let tag = world.docker_output(&latest);
+        let is_alone = left.len() == parked || was_pruned && left.len() < parked;
+        let is_kept = same_id != committed || was_pruned && !committed;
+        // A prune takes the name of what stands still just then; whoever pulls gets it back.
+        let is_named = tag.as_ref().is_ok_and(|it| after.service["Image"] == *it);
+        let mut broken: Vec<String> = [
+            ("the version of the history serves", world.serving() == expected),
+            ("every row is there", world.rows() == ROWS as u64),
+            ("only a predecessor is parked", is_alone),
+            ("one container runs", running(world) == [world.name.clone()]),
+            ("what serves is the original or the new one", is_kept),
+            ("the local tag names what runs", is_named || was_pruned && tag.is_err()),
+        ]
+        .into_iter()
+        .filter(|(_, holds)| !holds)
+        .map(|(what, _)| what.to_owned())
+        .collect();
+        let (was, is) = (specification(&self.before.service), specification(&after.service));
+        differences("", &was, &is, &mut broken);
+        broken
+    }
+
+    /// Images, snapshots and volumes that are kept without need, or missing.
+    fn kept(&self, committed: bool, after: &Standing) -> Vec<String> {
+        let before = self.before;
+        let recorded = self.world.recorded();
+        let mut wrong = Vec::new();
+        let mut same = |what: &str, is: &BTreeSet<String>, right: &BTreeSet<String>| {
+            if is != right {
+                wrong.push(format!("{what} are {is:?}, not {right:?}"));
+            }
+        };
+        same("volumes", &after.volumes, &before.volumes);
+        // A prune takes image names, and what is made again may be kept under another.
+        if !self.was_pruned {
+            let named = names(&recorded, |it| &it["keep"]);
+            same("image names", &after.images, if committed { &named } else { &before.images });
+        }
+        // Snapshots lie where no prune comes. Both versions, and the data as the first left it.
+        let named = names(&recorded, |it| &it["release"]["snapshot"]["operation"]);
+        let aside = self.set_aside(committed);
+        let new: BTreeSet<_> = after.snapshots.difference(&before.snapshots).cloned().collect();
+        let is_lost = named.difference(&after.snapshots).next().is_some();
+        let is_surplus = new.iter().any(|it| !named.contains(it) && !aside.contains(it));
+        if is_lost || is_surplus {
+            let found = &after.snapshots;
+            wrong.push(format!("snapshots are {found:?}: named {named:?}, set aside {aside:?}"));
+        }
+        if !committed && !before.snapshots.is_subset(&after.snapshots) {
+            let found = &after.snapshots;
+            wrong.push(format!("snapshots {:?} -> {found:?}", before.snapshots));
+        }
+        wrong
+    }
+
+    /// The snapshots that may be there although no release names them: what this very operation has
+    /// copied, which a way back keeps for a person until `gc`.
+    fn set_aside(&self, committed: bool) -> BTreeSet<String> {
+        let Some(operation) = self.left.operation.as_ref() else { return BTreeSet::new() };
+        let records = self.world.journal(operation);
+        let plan = records.first().map(|it| it["plan"].clone()).unwrap_or_default();
+        let by_another = self.recoveries.iter().any(|(store, _)| *store == "other");
+        let started = |change: &str| {
+            let steps = plan["apply"].as_array().into_iter().flatten();
+            // Another store takes every step of the part under way as possibly begun.
+            let is_it = |it: &&Value| by_another || it["change"]["change"] == change;
+            let ids: Vec<_> = steps.filter(is_it).map(|it| &it["id"]).collect();
+            let has_begun =
+                |it: &Value| it["record"] == "step_started" && ids.contains(&&it["step"]);
+            records.iter().any(has_begun)
+        };
+        let copies = [
+            ("take_snapshot", operation.clone(), !committed),
+            ("restore_data", format!("{operation}-before"), true),
+            // What a way back has found where it put the data of before.
+            ("restore_data", format!("{operation}-before-again"), !committed),
+            ("hand_over_data", format!("{operation}-failed"), !committed),
+        ];
+        let made = copies.into_iter().filter(|(change, _, may)| *may && started(change));
+        made.map(|(_, name, _)| name).collect()
+    }
+}
+
+/// What the kept releases name.
+fn names(recorded: &Recorded, of: impl Fn(&Value) -> &Value) -> BTreeSet<String> {
+    recorded.releases().filter_map(|it| of(it).as_str().map(str::to_owned)).collect()
 }
 
 /// The containers that run of this world; there may never be two.
@@ -110,38 +246,8 @@ pub(super) fn running(world: &World) -> Vec<String> {
     names.lines().filter(is_ours).map(str::to_owned).collect()
 }
 
-/// Lines of the history that are open, or whose exit code says something else than the outcome.
-fn told(lines: &[Line]) -> Vec<String> {
-    let agrees = |it: &&Line| match (it.action.as_str(), it.outcome.as_deref(), it.exit_code) {
-        (_, None, _) => false,
-        ("recover", Some(_), Some(0)) => true,
-        (_, Some("committed"), Some(0)) => true,
-        (_, Some("interrupted"), Some(130)) => true,
-        (_, Some("rolled_back"), Some(4)) => true,
-        (_, Some("failed"), Some(1 | 3)) => true,
-        _ => false,
-    };
-    let wrong = lines.iter().filter(|it| !agrees(it));
-    wrong.map(|it| format!("the history has {:?}", it.text())).collect()
-}
-
-/// Images and snapshots that are kept without need, or missing.
-fn kept(committed: bool, before: &Standing, after: &Standing) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let (images, snapshots) = (&after.images, &after.snapshots);
-    if committed {
-        // Both versions, and the data as the first left it.
-        if images.len() != 2 || snapshots.is_empty() {
-            wrong.push(format!("kept are {images:?} and {snapshots:?}"));
-        }
-    } else if *images != before.images {
-        wrong.push(format!("images {:?} -> {images:?}", before.images));
-    }
-    wrong
-}
-
 /// What somebody is told about it who has only what lies with the target.
-fn recorded(world: &World, scenario: Scenario, committed: bool, may_drift: bool) -> Vec<String> {
+fn shown(world: &World, scenario: Scenario, committed: bool, may_drift: bool) -> Vec<String> {
     let shown = world.run_by(&unique("onlooker"), &["show", "web", "-o", "json"]);
     if shown.code != Some(0) {
         return vec![shown.to_string()];

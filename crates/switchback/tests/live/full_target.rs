@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::told;
 use crate::common::{
     Output, World,
     process::Running,
@@ -107,9 +108,8 @@ fn one(spare: &Spare, world: &World, from: usize) -> bool {
     assert_told(world, &old, is_new, &transcript);
     let left = world.temporary_containers();
     assert_eq!(left.len(), usize::from(is_new), "{left:?}\n{transcript}");
-    let lines = world.history()[before..].to_vec();
-    let is_said = |it: &String| it.contains(if is_new { " committed" } else { "ed" });
-    assert!(lines.iter().all(|it| is_said(it) && !it.contains(" open")), "{lines:?}\n{transcript}");
+    let wrong = told::in_history(&world.history_of("state")[before..], is_new);
+    assert!(wrong.is_empty(), "{wrong:?}\n{transcript}");
     if has_struck {
         case.ended(&world.serving(), "1.0.0", "2.0.0", "the same store");
     }

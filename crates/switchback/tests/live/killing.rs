@@ -15,7 +15,8 @@ use std::{
 use rustix::process::Signal;
 
 use super::{
-    consistent::{Standing, consistent},
+    consistent::{Judge, Standing},
+    rule::Must,
     scenario::{FAILING, ROLLBACK, Scenario, UPDATE},
 };
 use crate::common::{
@@ -60,10 +61,14 @@ fn killed(world: &World, scenario: Scenario, at: usize, moment: Moment) -> (bool
 
 /// How a command ended that was to be killed.
 enum Ended {
-    /// It was killed, and what it did was committed nevertheless, or not.
-    Killed { committed: bool },
+    /// It was killed, and what it did was committed nevertheless, or not; and whether it had to be.
+    Killed { committed: bool, had_to: bool },
     /// It had ended before it made so many requests.
     ByItself,
+}
+
+fn fails<T>(why: String) -> T {
+    panic!("{why}")
 }
 
 /// One kill and its recovery.
@@ -79,29 +84,29 @@ fn one(
     let requests = proxy.requests();
     let last = requests.get(at - 1).cloned().unwrap_or_default();
     write!(said, "request {at} ({last}), {moment:?}\n{output}\n").ok();
+    let mut judge = Judge::called(world, scenario, &before, output.code).unwrap_or_else(fails);
+    writeln!(said, "left: {:?}", judge.left).ok();
     let mut case = None;
     if was_killed {
         case = Some(Case::seen(world, "SIGKILL", scenario.from(), scenario.to));
-        if by_another {
-            let recovered = world.run_by("other", &["recover", "web", "-y"]);
-            writeln!(said, "{recovered}").ok();
-            assert_eq!(recovered.code, Some(0), "another store recovers it");
-        }
         // The store whose process was killed learns how it ended.
-        let recovered = world.run_json(&["recover", "web", "-y"]);
-        writeln!(said, "{recovered}").ok();
-        let recovered = recovered.exits(0);
-        assert!(recovered.json()["outcome"].is_string(), "{recovered}");
+        let stores: &[_] = if by_another { &["other", "state"] } else { &["state"] };
+        for store in stores {
+            let recovered = world.run_by(store, &["recover", "web", "-y", "-o", "json"]);
+            writeln!(said, "{recovered}").ok();
+            assert_eq!(recovered.code, Some(0), "the store {store} recovers it");
+            judge.hears(store, &recovered);
+        }
     } else {
         assert_eq!(output.code, Some(scenario.code), "{output}");
         // Whoever made that request and lived on was not killed where it had to be.
         assert!(requests.len() <= at, "it made {} requests", requests.len());
     }
-    let committed = consistent(world, scenario, &before, false).unwrap_or_else(|it| panic!("{it}"));
+    let committed = judge.judges().unwrap_or_else(fails);
     let by = if by_another { "another store" } else { "the same store" };
     if let Some(case) = case {
         case.ended(&world.serving(), scenario.from(), scenario.to, by);
-        return Ended::Killed { committed };
+        return Ended::Killed { committed, had_to: judge.left.must == Must::Commit };
     }
     Ended::ByItself
 }
@@ -110,6 +115,7 @@ fn one(
 fn sweep(scenario: Scenario, moment: Moment, first: usize) {
     let (next, over) = (AtomicUsize::new(first), AtomicBool::new(false));
     let (failures, killed) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let had_to_commit = AtomicBool::new(false);
     let work = || {
         let mut world = None;
         while !over.load(Ordering::SeqCst) {
@@ -121,8 +127,9 @@ fn sweep(scenario: Scenario, moment: Moment, first: usize) {
                 one(world, scenario, (at, moment), by_another, &mut said)
             }));
             match tried {
-                Ok(Ended::Killed { committed }) => {
+                Ok(Ended::Killed { committed, had_to }) => {
                     killed.fetch_add(1, Ordering::SeqCst);
+                    had_to_commit.fetch_or(had_to, Ordering::SeqCst);
                     world = world.filter(|_| !committed && !by_another);
                 }
                 Ok(Ended::ByItself) => over.store(true, Ordering::SeqCst),
@@ -151,6 +158,9 @@ fn sweep(scenario: Scenario, moment: Moment, first: usize) {
     );
     let killed = killed.into_inner();
     assert!(killed * step() >= FEWEST, "only {killed} were killed, {} requests apart", step());
+    // A command that succeeds makes more than a dozen requests after its commit.
+    let was_tried = had_to_commit.into_inner() || scenario.code != 0;
+    assert!(was_tried, "none of {killed} was killed after its commit");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{
-    consistent::{Standing, consistent},
+    consistent::{Judge, Standing},
     scenario::{FAILING, ROLLBACK, Scenario, UPDATE},
 };
 use crate::common::{World, process::Running, survival::Case};
@@ -67,16 +67,18 @@ fn one(world: &World, scenario: Scenario, after: Duration, by: &str, said: &mut 
     running.signal(Signal::KILL);
     let output = running.wait();
     write!(said, "after {after:?}, recovered by {by}\n{output}\n").ok();
+    let judge = Judge::called(world, scenario, &before, output.code);
+    let mut judge = judge.unwrap_or_else(|it| panic!("{it}"));
+    writeln!(said, "left: {:?}", judge.left).ok();
     let case = Case::seen(world, "SIGKILL at a random moment", was, to);
-    if by == "other" {
-        let recovered = world.run_by("other", &["recover", "web", "-y"]);
+    let stores: &[_] = if by == "other" { &["other", "state"] } else { &["state"] };
+    for store in stores {
+        let recovered = world.run_by(store, &["recover", "web", "-y", "-o", "json"]);
         writeln!(said, "{recovered}").ok();
         assert_eq!(recovered.code, Some(0), "{recovered}");
+        judge.hears(store, &recovered);
     }
-    let recovered = world.run(&["recover", "web", "-y"]);
-    writeln!(said, "{recovered}").ok();
-    assert_eq!(recovered.code, Some(0), "{recovered}");
-    let committed = consistent(world, scenario, &before, false).unwrap_or_else(|it| panic!("{it}"));
+    let committed = judge.judges().unwrap_or_else(|it| panic!("{it}"));
     let by = if by == "other" { "another store" } else { "the same store" };
     // A command that had ended by then was not killed.
     let was_killed = output.code.is_none();

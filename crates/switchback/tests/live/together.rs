@@ -2,7 +2,7 @@
 //! of each.
 
 use super::{
-    consistent::{Standing, consistent, running},
+    consistent::{Judge, Standing, running},
     scenario::Scenario,
 };
 use crate::common::{
@@ -58,6 +58,10 @@ impl Sweep {
     fn mended(&self, world: &World, before: &Standing, struck: &Gathered) -> Result<(), String> {
         let (was, to) = (self.scenario.from(), self.scenario.to);
         let mut said = format!("{:?}\n{}", struck.at, struck.output);
+        let judge = Judge::called(world, self.scenario, before, struck.output.code);
+        let mut judge = judge.map_err(|it| format!("{said}\n{it}"))?;
+        judge.was_pruned = self.prunes;
+        said = format!("{said}\nleft: {:?}", judge.left);
         let case = Case::seen_in(struck.phase, world, self.name, was, to);
         let meanwhile = running(world);
         if meanwhile.len() > 1 {
@@ -66,14 +70,14 @@ impl Sweep {
         // A prune stops nobody, who then needs no help. After a restart a success does too: its
         // lease may be left, if the engine went away at the very end.
         if !self.prunes || struck.output.code != Some(self.scenario.code) {
-            let recovered = world.run(&["recover", "web", "-y"]);
+            let recovered = world.run_json(&["recover", "web", "-y"]);
+            judge.hears("state", &recovered);
             said = format!("{said}\n{recovered}");
             if recovered.code != Some(0) {
                 return Err(said);
             }
         }
-        let ended = consistent(world, self.scenario, before, self.prunes);
-        ended.map_err(|it| format!("{said}\n{it}"))?;
+        judge.judges().map_err(|it| format!("{said}\n{it}"))?;
         if struck.at.is_some() {
             let by = if self.prunes { "itself, or the same store" } else { "the same store" };
             case.ended(&world.serving(), was, to, by);

@@ -37,10 +37,11 @@ impl Of {
         }
     }
 
-    /// Every schedule of it.
+    /// Every schedule of it. In each something happens: what is red without that shows nothing of a
+    /// sweep.
     fn schedules(self, player: &Player) -> Vec<Schedule> {
         let who = if self == Self::OtherStores { Who::Other } else { Who::Same };
-        let mut all: Vec<Schedule> = SCENARIOS.into_iter().map(Schedule::calm).collect();
+        let mut all = Vec::new();
         for scenario in SCENARIOS {
             let places = player.places(scenario);
             let places = if self == Self::Late { places.late } else { places.changes };

@@ -303,8 +303,8 @@ impl Found<'_> {
         let holds = match said {
             "committed" => committed,
             "rolled_back" | "failed" => self.was_undone(&last.begun.id),
-            // Another store's word counts then.
-            "interrupted" => true,
+            // Another store's word counts where it has done the same anew, or is all that is left.
+            "interrupted" => self.was_undone(&last.begun.id) || self.taken_over || self.is_lost,
             "stuck" => self.strangers,
             _ => false,
         };
