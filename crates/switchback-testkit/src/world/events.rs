@@ -59,8 +59,8 @@ impl Inner {
     /// Removes what does not run, then what nobody uses any more.
     fn prune(&mut self, volumes: bool) {
         self.containers.retain(|it| matches!(it.status, Status::Running | Status::Paused));
+        self.prune_images();
         let containers = &self.containers;
-        self.images.retain(|image| containers.iter().any(|it| it.image_id == image.id));
         let uses = |it: &Container, volume: &String| {
             it.specification.volumes.contains(volume)
                 || it.specification.binds().any(|(source, _)| source == volume)

@@ -82,9 +82,11 @@ impl Inner {
         }
     }
 
-    /// With the last tag of a repository its digests go too; with the last reference the image.
+    /// With the last tag of a repository its digests go too; with the last reference the image. Of one
+    /// that is used a single name stays.
     pub(super) fn remove_image(&mut self, reference: &str) -> Answered {
         let mut left = self.image(reference)?;
+        let is_single = is_single(&left);
         let (is_tag, by_id) = (left.tags.iter().any(|it| it == reference), left.id == reference);
         let digest = without_tag(reference).unwrap_or_else(|| reference.to_owned());
         left.tags.retain(|it| it != reference && !by_id);
@@ -95,7 +97,7 @@ impl Inner {
         }
         let is_last = left.tags.is_empty() && left.digests.is_empty();
         let is_used = self.containers.iter().any(|it| it.image_id == left.id);
-        if is_last && is_used {
+        if is_used && (is_single || is_last) {
             let message = format!("conflict: unable to remove {reference}: a container uses it");
             return Err(refused(409, message));
         }
@@ -104,6 +106,36 @@ impl Inner {
             self.images.push(left);
         }
         Ok(Answer::Done)
+    }
+
+    /// Takes the images of which there is no container, and of the others the names one after the other:
+    /// the last of each stays.
+    pub(super) fn prune_images(&mut self) {
+        let containers = &self.containers;
+        self.images.retain(|image| containers.iter().any(|it| it.image_id == image.id));
+        let names = |it: &Image| [it.tags.clone(), it.digests.clone()].concat();
+        let mut names: Vec<String> = self.images.iter().flat_map(names).collect();
+        names.sort_by_key(|it| whole(it));
+        for name in names {
+            // It is refused for the last one, and may be gone with its tag.
+            self.remove_image(&name).ok();
+        }
+    }
+}
+
+/// Whether the names of an image count as one: those of one repository with one tag at most.
+fn is_single(image: &Image) -> bool {
+    let mut repositories = image.tags.iter().chain(&image.digests).map(|it| repository(it));
+    let first = repositories.next();
+    image.tags.len() <= 1 && repositories.all(|it| Some(it) == first)
+}
+
+/// The whole name of a reference, by which an engine sorts them.
+fn whole(reference: &str) -> String {
+    match reference.split_once('/') {
+        None => format!("docker.io/library/{reference}"),
+        Some((host, _)) if host == "localhost" || host.contains(['.', ':']) => reference.to_owned(),
+        Some(_) => format!("docker.io/{reference}"),
     }
 }
 

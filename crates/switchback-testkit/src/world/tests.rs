@@ -324,6 +324,21 @@ async fn a_prune_takes_what_does_not_run() {
     assert!(world.containers().is_empty() && world.volumes().is_empty());
 }
 
+/// As `docker system prune --all` was seen to: it asks for each name to be removed, in their order.
+#[tokio::test]
+async fn a_prune_leaves_one_name_of_an_image_that_is_in_use() {
+    let world = world(RestartPolicy::No).await;
+    let used = world.serves(8080).unwrap().image_id;
+    for tag in ["keep/web:old", "zoo/web:1", "localhost:5000/web:1"] {
+        world.call(Request::Tag { image: used.clone(), tag: tag.into() }).await.unwrap();
+    }
+    world.call(pull("shop/web:1")).await.unwrap();
+    world.happen(&Event::Prune { volumes: false });
+    let [image] = &world.images()[..] else { panic!("the other one is used by nobody") };
+    assert_eq!((&image.id, &image.tags[..]), (&used, &["localhost:5000/web:1".to_owned()][..]));
+    assert!(image.digests.is_empty(), "{image:?}");
+}
+
 #[tokio::test]
 async fn two_writers_on_one_volume_are_remembered() {
     let world = world(RestartPolicy::No).await;

@@ -1,7 +1,7 @@
 //! What is promised of speed, measured beside the floor and beside other tools in one run.
 //!
-//! Run by `scripts/bench`. Nothing here passes or fails: a table says what was measured and whether
-//! the goal was reached.
+//! Run by `scripts/bench`. How fast it was fails nothing: a table says what was measured and whether
+//! the goal was reached. What did not do what it was measured for ends the run.
 
 #![allow(clippy::unwrap_used, reason = "a measurement ends where it cannot go on")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for people")]
@@ -15,6 +15,7 @@ mod downtime;
 mod questions;
 mod status;
 mod table;
+mod tree;
 
 use table::Table;
 

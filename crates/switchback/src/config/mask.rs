@@ -3,7 +3,7 @@
 use toml_edit::{DocumentMut, Item, Value};
 
 use super::document::{self, NotToml};
-use super::table::place;
+use super::table::{Type, place};
 use super::variables::is_reference;
 
 /// What stands in the place of a secret.
@@ -62,9 +62,10 @@ fn mask_value(path: &mut Vec<String>, value: &mut Value) {
             }
         }
         scalar => {
-            // What the table does not know may be a secret under a wrong name.
+            // What the table does not know may be a secret under a wrong name, and what stands where
+            // a table belongs one that should stand in it.
             let known = place(path);
-            let secret = known.is_none_or(|place| place.secret);
+            let secret = known.is_none_or(|place| place.secret || is_for_tables(place.takes));
             // A list where the table knows none is no list of `NAME=VALUE`.
             let listed =
                 known.is_some() && path.last().is_some_and(|key| key.parse::<usize>().is_ok());
@@ -81,6 +82,15 @@ fn mask_value(path: &mut Vec<String>, value: &mut Value) {
                 *scalar.decor_mut() = decor;
             }
         }
+    }
+}
+
+/// Whether only tables belong there.
+fn is_for_tables(takes: Type) -> bool {
+    match takes {
+        Type::Table(_) | Type::MapOf(_) => true,
+        Type::OneOf(types) => types.iter().all(|it| is_for_tables(*it)),
+        _ => false,
     }
 }
 
@@ -168,6 +178,19 @@ url = "https://hooks.example/canary"
             "registry.example/web",
         ] {
             assert!(shown.contains(kept), "{kept} in {shown}");
+        }
+    }
+
+    #[test]
+    fn what_stands_where_a_table_belongs_is_not_shown() {
+        for text in [
+            "[notify]\nops = \"https://hooks.example/canary\"",
+            "[deployment.web]\nrun = \"canary\"",
+            "deployment = \"canary\"",
+            "[deployment.web.run]\nlogging = \"canary\"",
+        ] {
+            let shown = masked(text).unwrap();
+            assert!(!shown.contains("canary") && shown.contains("***"), "{shown}");
         }
     }
 

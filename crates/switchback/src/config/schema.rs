@@ -57,6 +57,10 @@ fn property(row: &Row) -> Value {
         doc = format!("{doc} (kind {})", kinds.join(", "));
     }
     table.insert("description".into(), doc.into());
+    // The schema's own word for what is never shown.
+    if row.secret {
+        table.insert("writeOnly".into(), true.into());
+    }
     if let Some(default) = row.default.and_then(json_of) {
         table.insert("default".into(), default);
     }

@@ -122,10 +122,6 @@ fn recovered(
         Lookup::Found(theirs) => theirs,
         Lookup::Missing | Lookup::Ambiguous(_) => return Ok(()),
     };
-    // Its line says already how it ended; only the target had not heard of it.
-    if recovery.is_none() && theirs.finished.as_ref().is_some_and(|it| it.outcome != "stuck") {
-        return Ok(());
-    }
     let object = end_of_interrupted(around, &theirs, facts, recovery);
     write_down(around, ended, &object, finished_at, recovery.map(str::to_owned))?;
     match recovery.filter(|_| ended.outcome.is_ok()) {

@@ -18,6 +18,7 @@ use super::{
     recover::{self, Interrupted, Way},
     result::without_transaction,
     service_url::service_url,
+    told,
 };
 use crate::{
     config::Deployment,
@@ -202,16 +203,19 @@ pub(super) async fn recover_on(
     confirm: Confirm<'_>,
 ) -> Answer<Option<Value>> {
     let kept: Kept = connected.kept().await?;
+    let request =
+        Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
     let Some(interrupted) = recover::find(around, connected, &kept).await? else {
+        told::tell_known(around, connected, &request, &kept).await?;
         return Ok(None);
     };
     confirm(&json!({ "deployment": connected.name, "operation": interrupted.operation }))?;
-    let request =
-        Request { lock_timeout_ms: 60_000, trigger: "recovery".to_owned(), ..Request::default() };
     let (id, role) = (interrupted.operation.clone(), Role::of_recovery(&interrupted));
     let ended = Box::pin(recover::recover(around, connected, &request, interrupted, way)).await?;
     let Some(ended) = ended else {
         noted(never_began(around, &id));
+        // A lease may have been left with it.
+        told::tell_known(around, connected, &request, &connected.kept().await?).await?;
         return Ok(None);
     };
     let document = conclude(around, connected, role, &ended, follow).await;

@@ -115,20 +115,10 @@ pub async fn find(
     match (&kept.operation, is_open) {
         (Some(operation), true) => {
             let known = journal::load(around.store, operation)?;
-            // We know its end; only the target did not hear of it, which is left to be done: taking it
-            // back again would take back what was written since.
+            // We know its end; only the engine did not hear of it. Nothing is left to be done, and
+            // taking it back again would take back what was written since.
             if !known.is_empty() && is_closed(&known) {
-                if held.as_ref().is_some_and(|it| it.holder.operation != *operation) {
-                    return Ok(lone_lease(held));
-                }
-                let (operation, is_foreign, is_unwatched) = (operation.clone(), false, false);
-                return Ok(Some(Interrupted {
-                    operation,
-                    records: known,
-                    is_foreign,
-                    held,
-                    is_unwatched,
-                }));
+                return Ok(lone_lease(held));
             }
             let is_foreign = known.len() < kept.journal.len();
             let records = if is_foreign { kept.journal.clone() } else { known };

@@ -2,9 +2,9 @@
 
 use super::{
     Answer, Request, Surroundings,
-    connect::Connected,
+    connect::{Connected, Kept},
     execute::{give_back, is_closed, lease_after},
-    journal::TwinJournal,
+    journal::{self, TwinJournal},
     recover::{Interrupted, data},
 };
 use crate::error::CommandError;
@@ -33,4 +33,23 @@ pub(super) async fn tell_target(
         CommandError::new("store_unusable", message)
             .hint(format!("switchback recover {}   # tries again", connected.name))
     })
+}
+
+/// The same for an end that stands in our history: the engine was away when it was to be told.
+pub(super) async fn tell_known(
+    around: &Surroundings<'_>,
+    connected: &Connected,
+    request: &Request,
+    kept: &Kept,
+) -> Answer<()> {
+    let Some(operation) = kept.operation.clone().filter(|_| !is_closed(&kept.journal)) else {
+        return Ok(());
+    };
+    let records = journal::load(around.store, &operation)?;
+    if records.is_empty() || !is_closed(&records) {
+        return Ok(());
+    }
+    let (is_foreign, held, is_unwatched) = (false, None, false);
+    let ended = Interrupted { operation, records, is_foreign, held, is_unwatched };
+    tell_target(around, connected, request, &ended).await
 }

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{
     World,
     process::{Output, Running},
-    proxy::{Act, Moment, Proxy},
+    proxy::{Act, Moment, Proxy, Request},
     survival::Noted,
 };
 
@@ -30,7 +30,8 @@ const FEWEST: usize = 80;
 /// What happens to the engine.
 type Event = Box<dyn Fn() + Send + Sync>;
 
-/// Those who wait for the event.
+/// Those who wait for the event: first for each other, and when their requests are where they have to
+/// be then, for the event.
 struct Gathering {
     state: Mutex<State>,
     changed: Condvar,
@@ -39,34 +40,69 @@ struct Gathering {
 
 #[derive(Default)]
 struct State {
+    /// How many have not come yet.
     missing: usize,
+    /// How many have come, and are not ready for it yet.
+    unready: usize,
+    /// Whoever comes now is too late.
+    is_closed: bool,
     is_over: bool,
 }
 
 impl Gathering {
+    fn of(count: usize, event: Event) -> Arc<Self> {
+        let state = Mutex::new(State { missing: count, ..State::default() });
+        Arc::new(Self { state, changed: Condvar::new(), event })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the others; the last lets it happen. So does who waited in vain: a command may end
-    /// before its request. False for who comes when it has happened already.
-    fn arrive(&self) -> bool {
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        waits: impl FnMut(&mut State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        let waited = self.changed.wait_timeout_while(state, PATIENCE, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Waits for the others, though not for ever: a command may end before its request. False for who
+    /// comes too late.
+    fn come(&self) -> bool {
         let mut state = self.state();
-        if state.is_over {
+        if state.is_closed {
             return false;
         }
         state.missing = state.missing.saturating_sub(1);
+        state.unready += 1;
         if state.missing > 0 {
-            let waits = |it: &mut State| !it.is_over;
-            let waited = self.changed.wait_timeout_while(state, PATIENCE, waits);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = self.wait(state, |it| !it.is_closed);
+        }
+        state.is_closed = true;
+        self.changed.notify_all();
+        true
+    }
+
+    /// The last of those who have come lets it happen; so does who waited in vain. The others wait for it.
+    fn be_ready(&self) {
+        let mut state = self.state();
+        state.unready = state.unready.saturating_sub(1);
+        if state.unready > 0 {
+            state = self.wait(state, |it| !it.is_over);
         }
         if !state.is_over {
             (self.event)();
             state.is_over = true;
             self.changed.notify_all();
         }
-        true
+    }
+
+    /// Waits until it has happened, if anybody has come: a command whose request was let through may
+    /// end meanwhile.
+    fn finish(&self) {
+        let _over = self.wait(self.state(), |it| it.is_closed && !it.is_over);
     }
 }
 
@@ -76,58 +112,79 @@ pub(crate) struct Gathered {
     /// The request at which it happened; none if the command had ended before it, or came to it
     /// when it had happened to the others already.
     pub(crate) at: Option<String>,
-    /// How far the command had come.
+    /// How far the command had come: when it was killed, or else when it made that request.
     pub(crate) phase: &'static str,
 }
 
+/// What happens, and to whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Struck<'a> {
+    pub(crate) arguments: &'a [&'a str],
+    /// Whether the programs are killed at the same time.
+    pub(crate) kills: bool,
+    /// What becomes of their requests first.
+    pub(crate) moment: Moment,
+}
+
 /// A command under way: the number of its request, and whether it was there when it happened.
-type Started = (usize, Proxy, Running, Noted, Arc<AtomicBool>);
+type Started<'a> = (usize, &'a World, Proxy, Running, Noted, Arc<AtomicBool>);
 
 /// Gives each world its command, through a proxy that holds its request of that number until all
-/// have come so far; then lets the event happen, and the requests go on. With `kills`, the programs
-/// are killed at the same time.
+/// have come so far; then, with these requests held back or let through, lets the event happen.
 pub(crate) fn gathered(
     worlds: &[(usize, &World)],
-    arguments: &[&str],
-    kills: bool,
+    how: Struck<'_>,
     event: impl Fn() + Send + Sync + 'static,
 ) -> Vec<Gathered> {
-    let state = Mutex::new(State { missing: worlds.len(), is_over: false });
-    let gathering = Arc::new(Gathering { state, changed: Condvar::new(), event: Box::new(event) });
-    let start = |(at, world): &(usize, &World)| {
-        let gathering = Arc::clone(&gathering);
-        let noted = Noted::of(world);
-        let here = noted.clone();
-        let in_time = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&in_time);
-        let arrive = move || {
-            here.now();
-            told.store(gathering.arrive(), Ordering::SeqCst);
-        };
-        let act = if kills {
-            Act::End(Box::new(move |pid: Pid| {
-                arrive();
-                kill_process(pid, Signal::KILL).ok();
-            }))
-        } else {
-            Act::Do(Box::new(move |_| arrive()))
-        };
-        let socket = world.folder.path().join("gathered.sock");
-        let (at, act) = (*at, (Moment::HeldBack, act));
-        let proxy = Proxy::at(&socket, world.lab.engine_url(), act, move |it| it.number == at);
-        let running = Running::spawn(world.command("state", &proxy.url, arguments));
-        proxy.watch(running.pid());
-        (at, proxy, running, noted, in_time)
-    };
-    let started: Vec<_> = worlds.iter().map(start).collect();
-    let end = |(number, proxy, running, noted, in_time): Started| {
+    let gathering = Gathering::of(worlds.len(), Box::new(event));
+    let started: Vec<_> =
+        worlds.iter().map(|(at, world)| started(*at, world, how, &gathering)).collect();
+    let end = |(number, world, proxy, running, noted, in_time): Started<'_>| {
         let output = running.wait();
         let line = proxy.requests().get(number - 1).cloned();
         let at = line.filter(|_| in_time.load(Ordering::SeqCst));
         let at = at.map(|it| format!("request {number} ({it})"));
-        Gathered { output, at, phase: noted.phase() }
+        // Between its request and its end it may have gone on.
+        let phase = if output.code.is_none() { world.phase() } else { noted.phase() };
+        Gathered { output, at, phase }
     };
-    started.into_iter().map(end).collect()
+    let ended = started.into_iter().map(end).collect();
+    gathering.finish();
+    ended
+}
+
+fn started<'a>(
+    at: usize,
+    world: &'a World,
+    Struck { arguments, kills, moment }: Struck<'_>,
+    gathering: &Arc<Gathering>,
+) -> Started<'a> {
+    let (noted, in_time) = (Noted::of(world), Arc::new(AtomicBool::new(false)));
+    let (here, told, comes) = (noted.clone(), Arc::clone(&in_time), Arc::clone(gathering));
+    let waits = move || {
+        here.now();
+        told.store(comes.come(), Ordering::SeqCst);
+    };
+    let (is_there, readies) = (Arc::clone(&in_time), Arc::clone(gathering));
+    let be_ready = move || {
+        if is_there.load(Ordering::SeqCst) {
+            readies.be_ready();
+        }
+    };
+    let act = if kills {
+        Act::End(Box::new(move |pid: Pid| {
+            be_ready();
+            kill_process(pid, Signal::KILL).ok();
+        }))
+    } else {
+        Act::Do(Box::new(move |_| be_ready()))
+    };
+    let socket = world.folder.path().join("gathered.sock");
+    let picks = move |it: &Request<'_>| it.number == at;
+    let proxy = Proxy::waiting(&socket, world.lab.engine_url(), waits, (moment, act), picks);
+    let running = Running::spawn(world.command("state", &proxy.url, arguments));
+    proxy.watch(running.pid());
+    (at, world, proxy, running, noted, in_time)
 }
 
 /// How many requests a command makes that nobody disturbs.
@@ -154,12 +211,12 @@ pub(crate) struct Places {
 
 impl Places {
     /// The numbers of the requests to try, `step` apart, in groups that are tried together; with
-    /// `SWITCHBACK_SWEEP=full` in the environment, all of them.
+    /// `SWITCHBACK_SWEEP=full` in the environment, every `full_step`-th from the first on.
     #[track_caller]
-    pub(crate) fn new(first: usize, total: usize, step: usize) -> Self {
+    pub(crate) fn new((first, step): (usize, usize), full_step: usize, total: usize) -> Self {
         assert!(total >= FEWEST, "the command made {total} requests");
         let is_full = std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full");
-        let (first, step) = if is_full { (1, 1) } else { (first, step) };
+        let (first, step) = if is_full { (1, full_step) } else { (first, step) };
         let places: Vec<usize> = (first..=total).step_by(step).collect();
         let left = places.chunks(TOGETHER).map(<[usize]>::to_vec).collect();
         Self { left, count: places.len(), struck: Vec::new(), is_alone: false }

@@ -64,10 +64,14 @@ pub(crate) fn starts_the_new_one(it: &Request<'_>) -> bool {
     it.is_after_a_stop && it.line.contains("/containers/") && it.line.ends_with("/start")
 }
 
+/// What the chosen request waits for before anything becomes of it.
+type Waits = Box<dyn Fn() + Send + Sync>;
+
 /// What the proxy does, and what it has seen.
 struct Plan {
     engine: String,
     picks: Picks,
+    waits: Waits,
     moment: Moment,
     act: Act,
     seen: Mutex<Seen>,
@@ -112,12 +116,23 @@ impl Proxy {
     pub(crate) fn at(
         socket: &Path,
         engine: &str,
+        what: (Moment, Act),
+        picks: impl Fn(&Request<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self::waiting(socket, engine, || (), what, picks)
+    }
+
+    /// As [`Proxy::at`]; the chosen request waits first, whether it is held back then or let through.
+    pub(crate) fn waiting(
+        socket: &Path,
+        engine: &str,
+        waits: impl Fn() + Send + Sync + 'static,
         (moment, act): (Moment, Act),
         picks: impl Fn(&Request<'_>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        let engine = engine.to_owned();
-        let (seen, picks) = (Mutex::default(), Box::new(picks));
-        let plan = Arc::new(Plan { engine, picks, moment, act, seen });
+        let (engine, seen) = (engine.to_owned(), Mutex::default());
+        let (picks, waits) = (Box::new(picks), Box::new(waits));
+        let plan = Arc::new(Plan { engine, picks, waits, moment, act, seen });
         let shared = Arc::clone(&plan);
         Self { plan, url: listen(socket, move |client| shared.forward(client)) }
     }
@@ -159,6 +174,9 @@ impl Plan {
     fn requests(&self, from: &mut BufReader<UnixStream>, to: &mut Wire) -> io::Result<()> {
         while let Some(head) = head(from)? {
             let is_it = self.count(line(&head));
+            if is_it {
+                (self.waits)();
+            }
             if is_it && self.moment == Moment::HeldBack {
                 self.strike(line(&head));
                 if self.act.is_deadly() {

@@ -4,7 +4,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -70,6 +70,32 @@ impl World {
         let repository = format!("{}/{}", proxy.address, self.name);
         self.setting(&format!("image = \"{repository}:latest\""));
         self.made.repositories.borrow_mut().push(repository);
+    }
+
+    /// From here on images come through a registry that writes down what the program asks, and not
+    /// what the engine does.
+    pub(crate) fn follows_counted(&self) -> Asked {
+        let asked = Asked::default();
+        let writes = Arc::clone(&asked.0);
+        self.follows_through(move |head| -> Option<Trouble> {
+            if head.to_lowercase().contains("user-agent: switchback") {
+                let line = head.lines().next().unwrap_or_default().to_owned();
+                writes.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+            None
+        });
+        asked
+    }
+}
+
+/// What a program has asked a registry.
+#[derive(Debug, Default)]
+pub(crate) struct Asked(Arc<Mutex<Vec<String>>>);
+
+impl Asked {
+    /// The first lines of the requests since this was last asked.
+    pub(crate) fn since(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -1,25 +1,6 @@
 //! What the registry and the engine are asked for, counted.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use crate::common::{World, meddler::Meddler, registry_proxy::Trouble, request::is_a_look};
-
-/// Requests of the program itself; the engine has another name.
-type Seen = Arc<Mutex<Vec<String>>>;
-
-/// Follows the image through a registry that writes down what the program asks.
-fn followed(world: &World) -> Seen {
-    let seen = Seen::default();
-    let writes = Arc::clone(&seen);
-    world.follows_through(move |head| -> Option<Trouble> {
-        if head.to_lowercase().contains("user-agent: switchback") {
-            let line = head.lines().next().unwrap_or_default().to_owned();
-            writes.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        }
-        None
-    });
-    seen
-}
+use crate::common::{World, meddler::Meddler, request::is_a_look};
 
 fn changes(requests: &[String]) -> Vec<&String> {
     requests.iter().filter(|it| !is_a_look(it)).collect()
@@ -30,17 +11,16 @@ fn where_nothing_is_newer_the_registry_is_asked_once_and_the_engine_changes_noth
     let world = World::new("countnone");
     world.publish("1.0.0", &[]);
     world.start_service();
-    let seen = followed(&world);
+    let asked = world.follows_counted();
     world.publish("2.0.0", &[]);
     world.run_json(&["update", "web", "-y"]).exits(0).has("/outcome", "committed");
-    seen.lock().unwrap().clear();
+    drop(asked.since());
 
     let engine = Meddler::start(&world, |_| None);
     let again = engine.run(&world, &["update", "web", "-y", "-o", "json"]).exits(0);
     let again = again.has("/outcome", "up_to_date");
-    let asked = seen.lock().unwrap().clone();
     let path = format!("HEAD /v2/{}/manifests/latest HTTP/1.1", world.name);
-    assert_eq!(asked, [path], "{again}");
+    assert_eq!(asked.since(), [path], "{again}");
     let requests = engine.requests();
     assert!(!requests.is_empty(), "the engine was looked at through the proxy");
     assert_eq!(changes(&requests), Vec::<&String>::new(), "{again}");

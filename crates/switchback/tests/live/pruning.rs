@@ -10,6 +10,7 @@ use super::{
 };
 use crate::common::{
     World,
+    proxy::Moment,
     spare::{Machine, Spare},
 };
 
@@ -18,7 +19,9 @@ const POLICY: &str = "unless-stopped";
 fn sweep(scenario: Scenario, places: (usize, usize)) {
     let name = "prune of all that does not run";
     let event = |it: &Machine| drop(it.prune());
-    Sweep { scenario, places, kills: false, name, event, policy: POLICY, prunes: true }.run();
+    let (moment, full_step) = (Moment::HeldBack, 1);
+    let (kills, policy, prunes) = (false, POLICY, true);
+    Sweep { scenario, places, full_step, moment, kills, name, event, policy, prunes }.run();
 }
 
 #[test]

@@ -48,10 +48,12 @@ impl Left {
         let is_theirs = recorded.journal["operation"] == line.id.as_str();
         let there = recorded.journal["records"].as_array().filter(|_| is_theirs);
         let is_open = matches!(line.outcome.as_deref(), None | Some("stuck"));
-        let is_untold = there.is_some_and(|it| !has_ended(it));
-        // Who knows the end, and could not tell the target, has still to do that.
-        let is_open_here = is_open && !(records.is_empty() && there.is_none()) || is_untold;
-        Ok(Self { operation: Some(line.id.clone()), must, is_open_here, is_open_there: is_untold })
+        Ok(Self {
+            operation: Some(line.id.clone()),
+            must,
+            is_open_here: is_open && !(records.is_empty() && there.is_none()),
+            is_open_there: there.is_some_and(|it| !has_ended(it)),
+        })
     }
 
     fn nothing() -> Self {

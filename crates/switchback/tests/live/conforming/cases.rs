@@ -9,7 +9,7 @@ use switchback_targets::{
     keeper::{self, image::image_reference, lease},
 };
 
-use super::{happening, side::Side};
+use super::{happening, leaving, side::Side};
 
 /// A transcript.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub(super) enum Case {
     Twice,
     EngineRestart,
     EngineKilled,
+    Prune,
+    Late,
 }
 
 /// After that pause a lease of thirty seconds does not last for as long as is asked for, and has to be
@@ -46,6 +48,8 @@ impl Case {
             Self::Twice => happening::twice(side).await,
             Self::EngineRestart => happening::engine_restart(side, false).await,
             Self::EngineKilled => happening::engine_restart(side, true).await,
+            Self::Prune => leaving::prune(side).await,
+            Self::Late => leaving::late(side).await,
         }
     }
 }

@@ -58,7 +58,7 @@ impl Side {
         self.say(format!("{container} has crashed"));
     }
 
-    async fn until(&self, container: &str, holds: impl Fn(&Value) -> bool) {
+    pub(super) async fn until(&self, container: &str, holds: impl Fn(&Value) -> bool) {
         for _ in 0..LOOKS {
             let found = self.engine.container(container).await.unwrap();
             if found.as_ref().is_some_and(&holds) {
@@ -119,12 +119,12 @@ impl Side {
     }
 }
 
-fn stop(id: &str, name: &str) -> Change {
+pub(super) fn stop(id: &str, name: &str) -> Change {
     let (id, name) = (id.to_owned(), name.to_owned());
     Change::StopContainer { id, name, timeout_s: 1, was: Was::Running }
 }
 
-fn start(id: &str, name: &str) -> Change {
+pub(super) fn start(id: &str, name: &str) -> Change {
     Change::StartContainer { subject: existing(id), name: name.to_owned() }
 }
 

@@ -6,6 +6,7 @@
 
 mod cases;
 mod happening;
+mod leaving;
 mod side;
 
 use std::sync::Arc;
@@ -145,4 +146,14 @@ fn an_engine_whose_machine_restarts_leaves_the_same_on_the_fake_engine() {
 #[test]
 fn an_engine_that_is_killed_leaves_the_same_on_the_fake_engine() {
     conforms_when_it_happens(Case::EngineKilled);
+}
+
+#[test]
+fn a_prune_takes_the_same_from_the_fake_engine() {
+    conforms_when_it_happens(Case::Prune);
+}
+
+#[test]
+fn a_stop_whose_caller_has_left_comes_late_on_the_fake_engine_too() {
+    conforms_when_it_happens(Case::Late);
 }

@@ -62,10 +62,21 @@ impl Side {
 
     /// As [`Side::create`], with that restart policy.
     pub(super) async fn create_with(&mut self, end: &str, policy: &str) -> String {
+        self.create_from(end, policy, |_| ()).await
+    }
+
+    /// As [`Side::create_with`], with something changed in the request.
+    pub(super) async fn create_from(
+        &mut self,
+        end: &str,
+        policy: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> String {
         let name = format!("{}{end}", self.name);
-        let body = json!({ "Image": image_reference(), "Entrypoint": ["/keeper"], "Cmd": ["hold"],
+        let mut body = json!({ "Image": image_reference(), "Entrypoint": ["/keeper"], "Cmd": ["hold"],
             "StopTimeout": 1, "NetworkDisabled": true,
             "HostConfig": { "NetworkMode": "none", "RestartPolicy": { "Name": policy } } });
+        change(&mut body);
         let path = format!("/containers/create?name={name}");
         let made = self.engine.post(&path, Some(&body)).await.unwrap();
         let id = made["Id"].as_str().unwrap().to_owned();
@@ -160,7 +171,9 @@ impl Side {
         for container in names.iter().chain([&lease]).chain(&self.ids) {
             self.remove(container).await;
         }
-        let _was_there = self.engine.delete(&format!("/volumes/{}", self.name)).await.unwrap();
+        for volume in [self.name.clone(), format!("{}-old", self.name)] {
+            let _was_there = self.engine.delete(&format!("/volumes/{volume}")).await.unwrap();
+        }
         for folder in [keeper::target_folder(&self.name), keeper::snapshots_folder(&self.name)] {
             programs::remove(&self.engine, &Keeper::Anchor, &folder).await.unwrap();
         }

@@ -1,12 +1,16 @@
 //! A service with one canary in each kind of secret, and an ear at whatever the program says.
 
 use std::{
+    cell::RefCell,
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use clap::{CommandFactory as _, ValueEnum as _};
+use switchback::cli::{Cli, OutputFormat};
 use switchback_testkit::lab::ledger_config;
 
 use crate::common::{
@@ -24,37 +28,51 @@ enum Place {
     Inspect,
     /// In what the probe asks.
     Probe,
+    /// In the configuration, and not used by a command that there is yet.
+    Configured,
     /// In the login of a registry, which has a test of its own.
     Login,
 }
 
-use self::Place::{Inside, Inspect, Login, Probe};
+use self::Place::{Configured, Inside, Inspect, Login, Probe};
 
 /// A canary: what must be found nowhere, where it sits, and how it came there.
 type Canary = (String, Place, &'static str);
 
-/// In every service.
-const ALWAYS: [(&str, Place, &str); 5] = [
-    ("canary-header-e216", Probe, "health.headers"),
+/// In every service. What is configured is named by its key.
+const ALWAYS: [(&str, Place, &str); 6] = [
     ("canary-token-5f88", Probe, "a variable of ours that health.headers takes"),
     ("YWRhOmNhbmFyeS11cmwtYTAzYw==", Probe, "the login in the probe's address, as it is sent"),
     ("canary-account-6be9", Inside, "the hash of an account"),
     ("canary-image-1d77", Inside, "the environment of the image"),
+    ("canary-notice-8a15", Configured, "notify.*.url"),
+    ("canary-mail-44d9", Configured, "notify.*.smtp"),
 ];
 
 /// In a service that is declared.
-const DECLARED: [(&str, Place, &str); 3] = [
-    ("canary-value-4c1f", Inside, "run.environment"),
+const DECLARED: [(&str, Place, &str); 6] = [
+    ("canary-value-4c1f", Inside, "deployment.*.run.environment"),
     ("canary-variable-93ae", Inside, "a variable of ours that run.environment takes"),
+    ("canary-template-51e2", Inside, "the environment of a template"),
     ("canary-file-07bd", Inside, "run.env_file"),
+    ("canary-log-c6f3", Inspect, "deployment.*.run.logging.options"),
+    ("canary-header-e216", Probe, "deployment.*.health.headers"),
 ];
 
 /// In a service that somebody has started and that was adopted.
-const ADOPTED: [(&str, Place, &str); 3] = [
+const ADOPTED: [(&str, Place, &str); 5] = [
     ("canary-given-b83d", Inside, "docker run --env"),
     ("canary-argument-2e5a", Inside, "an argument of the command"),
     ("canary-label-70c4", Inspect, "docker run --label"),
+    ("canary-driver-19b0", Inspect, "docker run --log-opt"),
+    ("canary-header-e216", Probe, "deployment.*.health.probe.*.headers"),
 ];
+
+/// The keys of the configuration that have a canary.
+pub(super) fn keys_with_a_canary() -> BTreeSet<&'static str> {
+    let all = ALWAYS.iter().chain(&DECLARED).chain(&ADOPTED);
+    all.map(|(.., how)| *how).filter(|it| it.contains(".*.")).collect()
+}
 
 pub(super) struct Cage {
     pub(super) world: World,
@@ -63,6 +81,8 @@ pub(super) struct Cage {
     /// Requests of the probe.
     heads: Arc<Mutex<Vec<String>>>,
     probed: String,
+    /// The commands that were listened to, each with its form.
+    heard: RefCell<BTreeSet<(String, OutputFormat)>>,
 }
 
 impl Cage {
@@ -72,8 +92,8 @@ impl Cage {
         let login = world.lab.private_credentials();
         let basic = format!("{}:{}", login.user, login.password);
         let basic = base64::prelude::BASE64_STANDARD.encode(basic);
-        let kind = if is_declared { DECLARED } else { ADOPTED };
-        let all = ALWAYS.iter().chain(&kind);
+        let kind: &[_] = if is_declared { &DECLARED } else { &ADOPTED };
+        let all = ALWAYS.iter().chain(kind);
         let mut canaries: Vec<Canary> =
             all.map(|(it, place, how)| ((*it).to_owned(), *place, *how)).collect();
         canaries.push(("canary-url-a03c".to_owned(), Login, "the login in the probe's address"));
@@ -87,7 +107,8 @@ impl Cage {
             seen.lock().unwrap_or_else(PoisonError::into_inner).push(head.to_owned());
             None
         });
-        let cage = Self { world, is_declared, canaries, heads, probed: probed.address };
+        let heard = RefCell::default();
+        let cage = Self { world, is_declared, canaries, heads, probed: probed.address, heard };
         cage.configure("");
         cage
     }
@@ -95,29 +116,47 @@ impl Cage {
     /// Writes the configuration; values that it declares end so.
     pub(super) fn configure(&self, end: &str) {
         let Self { world, probed, .. } = self;
-        let name = &world.name;
         world.without_settings();
         if self.is_declared {
-            let file = world.folder.path().join("secret.env");
-            fs::write(&file, format!("FROM_FILE=canary-file-07bd{end}\n")).expect("a file");
-            world.setting(&format!("run.ports = [\"{}\"]", world.published(8080)));
-            world.setting(&format!("run.volumes = [\"{name}:/data\"]"));
-            world.setting(&format!(
-                "run.environment = {{ TOKEN = \"canary-value-4c1f{end}\", OTHER = \"${{CANARY_VARIABLE}}\" }}"
-            ));
-            world.setting(&format!("run.env_file = \"{}\"", file.display()));
+            self.declare(end);
         }
         world.setting("accounts.users = [\"alice\"]");
         world.setting("data.policy = \"snapshot\"");
         world.gate(
             "interval = \"50ms\"\ntimeout = \"1s\"\nhealthy_streak = 2\nmin_healthy_time = \"300ms\"\n\
-             healthy_deadline = \"3s\"",
+             healthy_deadline = \"3s\"\n\n\
+             [notify.ops]\nurl = \"https://hooks.example/canary-notice-8a15\"\n\n\
+             [notify.mail]\nsmtp = \"smtps://ada:canary-mail-44d9@mail.example/ops@example.org\"\n\n\
+             [template.shared]\nrun.environment.SHARED = \"canary-template-51e2\"",
         );
-        world.probe(Some(&format!(
-            "http = \"http://ada:canary-url-a03c@{probed}/health\"\n\
-             headers = {{ X-Token = \"canary-header-e216\", X-Other = \"${{CANARY_TOKEN}}\" }}\n\
-             json = {{ \"/healthy\" = true }}\nversion = \"/version\""
-        )));
+        let keys = [
+            &format!("http = \"http://ada:canary-url-a03c@{probed}/health\""),
+            "headers = { X-Token = \"canary-header-e216\", X-Other = \"${CANARY_TOKEN}\" }",
+            "json = { \"/healthy\" = true }",
+            "version = \"/version\"",
+        ];
+        // A probe alone, or the first of a list.
+        let probe = if self.is_declared {
+            keys.join("\n")
+        } else {
+            format!("probe = [{{ {} }}]", keys.join(", "))
+        };
+        world.probe(Some(&probe));
+    }
+
+    fn declare(&self, end: &str) {
+        let world = &self.world;
+        let file = world.folder.path().join("secret.env");
+        fs::write(&file, format!("FROM_FILE=canary-file-07bd{end}\n")).expect("a file");
+        world.setting("template = \"shared\"");
+        world.setting(&format!("run.ports = [\"{}\"]", world.published(8080)));
+        world.setting(&format!("run.volumes = [\"{}:/data\"]", world.name));
+        world.setting(&format!(
+            "run.environment = {{ TOKEN = \"canary-value-4c1f{end}\", OTHER = \"${{CANARY_VARIABLE}}\" }}"
+        ));
+        world.setting(&format!("run.env_file = \"{}\"", file.display()));
+        world.setting("run.logging.driver = \"json-file\"");
+        world.setting(&format!("run.logging.options = {{ tag = \"canary-log-c6f3{end}\" }}"));
     }
 
     pub(super) fn publish(&self, tag: &str, version: &str, more: &[(&str, &str)]) {
@@ -154,6 +193,8 @@ impl Cage {
                 "GIVEN=canary-given-b83d",
                 "--label",
                 "token=canary-label-70c4",
+                "--log-opt",
+                "tag=canary-driver-19b0",
                 &image,
                 "--token",
                 "canary-argument-2e5a",
@@ -172,12 +213,15 @@ impl Cage {
         let look = "env; tr '\\0' ' ' < /proc/1/cmdline; cat /etc/shadow";
         let inside = world.docker(&["exec", &world.name, "sh", "-c", look]);
         let inspect = world.service().to_string();
+        let file = world.folder.path().join("switchback.toml");
+        let configured = fs::read_to_string(file).expect("the configuration can be read");
         let probe = self.heads.lock().unwrap_or_else(PoisonError::into_inner).concat();
         for (canary, place, how) in &self.canaries {
             let text = match place {
                 Inside => &inside,
                 Inspect => &inspect,
                 Probe => &probe,
+                Configured => &configured,
                 Login => continue,
             };
             assert!(text.contains(canary), "{how}: {canary} is not in use:\n{text}");
@@ -185,6 +229,7 @@ impl Cage {
     }
 
     pub(super) fn command(&self, store: &str, engine: &str, arguments: &[&str]) -> Command {
+        self.heard.borrow_mut().insert(verb(arguments));
         let mut command = self.world.command(store, engine, arguments);
         command.env("CANARY_VARIABLE", "canary-variable-93ae");
         command.env("CANARY_TOKEN", "canary-token-5f88");
@@ -202,6 +247,16 @@ impl Cage {
     pub(super) fn run_by(&self, store: &str, arguments: &[&str]) -> Output {
         let command = self.command(store, self.world.lab.engine_url(), arguments);
         self.listen(Running::spawn(command).wait())
+    }
+
+    /// Fails unless every command that there is was listened to in this form.
+    #[track_caller]
+    pub(super) fn assert_all_were_heard(&self, form: &str) {
+        let form = OutputFormat::from_str(form, false).expect("a form");
+        let heard = self.heard.borrow();
+        let mut all = leaves(&Cli::command(), "");
+        all.retain(|it| !heard.contains(&(it.clone(), form)));
+        assert_eq!(all, Vec::<String>::new(), "never listened to in form {form:?}");
     }
 
     /// Fails if anything is said that must not be.
@@ -247,4 +302,32 @@ impl Cage {
             }
         }
     }
+}
+
+/// The command that these words ask for, such as `config get`, and its form.
+fn verb(arguments: &[&str]) -> (String, OutputFormat) {
+    let words = std::iter::once(&"switchback").chain(arguments);
+    let matches = Cli::command().try_get_matches_from(words);
+    let matches = matches.unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+    let form = *matches.get_one("output").expect("it has a default");
+    let (mut words, mut at) = (Vec::new(), &matches);
+    while let Some((word, below)) = at.subcommand() {
+        words.push(word);
+        at = below;
+    }
+    (words.join(" "), form)
+}
+
+/// Every command that does something.
+fn leaves(command: &clap::Command, above: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for it in command.get_subcommands() {
+        let name = format!("{above}{}", it.get_name());
+        if it.has_subcommands() {
+            all.extend(leaves(it, &format!("{name} ")));
+        } else {
+            all.push(name);
+        }
+    }
+    all
 }

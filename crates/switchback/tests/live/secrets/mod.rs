@@ -2,11 +2,12 @@
 
 mod cage;
 
-use std::{fmt::Write as _, fs};
+use std::{collections::BTreeSet, fmt::Write as _, fs, process::Command};
 
 use rustix::process::Signal;
+use serde_json::Value;
 
-use self::cage::Cage;
+use self::cage::{Cage, keys_with_a_canary};
 use crate::common::{
     process::Running,
     proxy::{Act, Moment, Proxy, starts_the_new_one},
@@ -41,12 +42,16 @@ const COMMANDS: &[(&[&str], i32)] = &[
     (&["config", "validate"], 0),
     (&["config", "schema"], 0),
     (&["config", "get", "deployment"], 0),
-    (&["config", "get", "deployment.web.health.headers"], 0),
-    (&["config", "get", "deployment.web.health.http"], 0),
+    (&["config", "get", "deployment.web.health"], 0),
+    (&["config", "get", "template.shared.run.environment"], 0),
+    (&["config", "get", "notify"], 0),
+    (&["config", "get", "notify.ops.url"], 0),
+    (&["config", "get", "notify.mail.smtp"], 0),
     // The file is written anew for each command.
     (&["config", "set", "deployment.web.health.timeout", "2s"], 0),
-    (&["config", "set", "deployment.web.health.headers.X-Token", "canary-header-e216"], 0),
-    (&["config", "unset", "deployment.web.health.headers.X-Token"], 0),
+    (&["config", "set", "notify.ops.url", "https://hooks.example/canary-notice-8a15"], 0),
+    (&["config", "unset", "notify.mail"], 0),
+    (&["config", "rename", "notify.ops", "people"], 0),
     (&["adopt", "web", "-y"], 0),
     (&["rollback", "web", "--dry-run"], 10),
     (&["update", "web", "--to", "no-such-tag", "-y"], 1),
@@ -57,9 +62,23 @@ const COMMANDS: &[(&[&str], i32)] = &[
 
 /// What is there only where the container is declared.
 const OF_THE_DECLARED: &[(&[&str], i32)] = &[
+    (&["config", "get", "deployment.web.health.headers"], 0),
+    (&["config", "get", "deployment.web.health.http"], 0),
+    (&["config", "set", "deployment.web.health.headers.X-Token", "canary-header-e216"], 0),
+    (&["config", "unset", "deployment.web.health.headers.X-Token"], 0),
+    (&["config", "get", "deployment.web.run"], 0),
+    (&["config", "get", "deployment.web.run.logging.options"], 0),
+    (&["config", "get", "deployment.web.run.logging.options.tag"], 0),
+    (&["config", "rename", "deployment.web.run.environment.TOKEN", "KEY"], 0),
     (&["config", "get", "deployment.web.run.environment"], 0),
     (&["config", "get", "deployment.web.run.environment.TOKEN"], 0),
     (&["config", "unset", "deployment.web.run.environment.TOKEN"], 0),
+];
+
+/// What is there only where the container was adopted.
+const OF_THE_ADOPTED: &[(&[&str], i32)] = &[
+    (&["config", "get", "deployment.web.health.probe"], 0),
+    (&["config", "get", "deployment.web.health.probe.0.headers"], 0),
 ];
 
 /// Runs commands and listens; tells all that end otherwise than they should.
@@ -115,9 +134,8 @@ fn nobody_sings(word: &str, is_declared: bool, forms: &[&str]) {
         cage.publish("latest", &format!("1.1.0-{form}"), &[]);
         cage.run(&["update", "web", "-y", "-v", "-o", form]).exits(0);
         all_end_as_they_should(&cage, COMMANDS, form);
-        if is_declared {
-            all_end_as_they_should(&cage, OF_THE_DECLARED, form);
-        }
+        let others = if is_declared { OF_THE_DECLARED } else { OF_THE_ADOPTED };
+        all_end_as_they_should(&cage, others, form);
     }
     cage.assert_all_in_use();
     for form in forms {
@@ -144,8 +162,49 @@ fn nobody_sings(word: &str, is_declared: bool, forms: &[&str]) {
     cage.assert_written_nowhere();
     for form in forms {
         is_taken_over_and_forgotten(&cage, form);
+        cage.assert_all_were_heard(form);
     }
     cage.assert_written_nowhere();
+}
+
+/// Every key below here that is never shown; what belongs to other kinds of deployment is left out.
+fn secret_keys(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
+    if schema["description"]
+        .as_str()
+        .is_some_and(|it| it.contains("(kind ") && !it.contains("(kind container)"))
+    {
+        return;
+    }
+    if schema["writeOnly"] == true {
+        found.insert(path.to_owned());
+    }
+    for (key, below) in schema["properties"].as_object().into_iter().flatten() {
+        secret_keys(below, &format!("{path}.{key}"), found);
+    }
+    for below in schema["anyOf"].as_array().into_iter().flatten() {
+        secret_keys(below, path, found);
+    }
+    for below in [&schema["additionalProperties"], &schema["items"]] {
+        if below.is_object() {
+            secret_keys(below, &format!("{path}.*"), found);
+        }
+    }
+}
+
+#[test]
+fn every_key_of_the_configuration_that_is_secret_has_a_canary() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
+    command.args(["config", "schema"]).env_clear();
+    let schema = Running::spawn(command).wait().exits(0).json();
+    let mut secret = BTreeSet::new();
+    for (key, below) in schema["properties"].as_object().expect("keys") {
+        // Templates and fleets have the keys of deployments.
+        if !matches!(key.as_str(), "template" | "fleet") {
+            secret_keys(below, key, &mut secret);
+        }
+    }
+    let secret: BTreeSet<&str> = secret.iter().map(String::as_str).collect();
+    assert_eq!(secret, keys_with_a_canary());
 }
 
 #[test]
@@ -203,6 +262,17 @@ fn no_secret_is_told_by_an_error() {
         "run.environment = { TOKEN = \"canary-value-4c1f }",
         "run.environment = { TOKEN = \"canary-value-4c1f ${\" }",
         "run.environment = { TOKEN = \"canary-value-4c1f ${NOT_SET_ANYWHERE}\" }",
+        "run.logging.options = { tag = [\"canary-log-c6f3\"] }",
+        "run.logging.options = \"canary-log-c6f3\"",
+        "run.logging = { opts = { tag = \"canary-log-c6f3\" } }",
+        "run.logging.options = { tag = \"canary-log-c6f3 ${NOT_SET_ANYWHERE}\" }",
+        "template = \"shared\"\n[template.shared]\nrun.environment = { A = [\"canary-template-51e2\"] }",
+        "[notify.ops]\nurl = [\"https://hooks.example/canary-notice-8a15\"]",
+        "[notify.ops]\nurl = \"canary-notice-8a15 ${\"",
+        "[notify.ops]\nurl = \"https://hooks.example/canary-notice-8a15 ${NOT_SET_ANYWHERE}\"",
+        "[notify.ops]\nsmtp = { url = \"smtps://ada:canary-mail-44d9@mail.example\" }",
+        "[notify.ops]\nsmpt = \"smtps://ada:canary-mail-44d9@mail.example\"",
+        "[notify]\nops = \"https://hooks.example/canary-notice-8a15\"",
         "health.headers = { X-Token = 7, Y = \"canary-header-e216\" }",
         "health.headers = { X-Token = \"canary-header-e216\\n\" }",
         "health.http = \"ftp://ada:canary-url-a03c@example.org\"",
