@@ -84,3 +84,36 @@ fn what_was_left_over_by_accepting_what_runs_goes_with_gc() {
     assert_eq!(world.kept_images(), Vec::<String>::new());
     assert_eq!((world.id(), world.serving()), (old, "1.0.0".to_owned()));
 }
+
+/// An engine that was away when an operation ended: whoever had begun it knows how, and its target does
+/// not.
+#[test]
+fn an_end_that_the_target_has_not_heard_of_is_told_to_it_by_recover() {
+    let world = World::new("untold");
+    world.setting("data.policy = \"snapshot\"");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    world.publish("3.0.0", &[]);
+    drop(world.run(&["update", "web", "-y"]).exits(4));
+    let (history, mut journal) = (world.history(), world.recorded().journal);
+    let last = journal["records"].as_array_mut().expect("records").pop().expect("a last one");
+    assert_eq!(last["record"], "closed", "{last}");
+    let file = world.folder.path().join("shorter.json");
+    std::fs::write(&file, journal.to_string()).expect("a file");
+    let to = format!("switchback-anchor:/switchback/targets/{}/journal.json", world.name);
+    world.docker(&["cp", file.to_str().expect("UTF-8"), &to]);
+    let phase = |store: &str| {
+        let shown = world.run_by(store, &["show", "web", "-o", "json"]).exits(0).json();
+        shown["phase"].as_str().map(str::to_owned)
+    };
+    assert_eq!(phase("onlooker").as_deref(), Some("interrupted"));
+
+    let told = world.run_json(&["recover", "web", "-y"]).exits(0).json();
+    assert_eq!(told["outcome"], "up_to_date", "{told:#}");
+    assert_eq!(
+        world.recorded().journal["records"].as_array().and_then(|it| it.last()),
+        Some(&last)
+    );
+    assert_eq!(phase("onlooker").as_deref(), Some("idle"));
+    assert_eq!(world.history(), history);
+}
