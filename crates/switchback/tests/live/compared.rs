@@ -140,13 +140,22 @@ pub(super) fn differences(path: &str, one: &Value, other: &Value, found: &mut Ve
             keys.sort();
             keys.dedup();
             for key in keys {
-                differences(&format!("{path}/{key}"), &one[key], &other[key], found);
+                let path = format!("{path}/{key}");
+                if is_in_a_set(&path) && a.contains_key(key) != b.contains_key(key) {
+                    found.push(format!("{path}: only in one of them"));
+                }
+                differences(&path, &one[key], &other[key], found);
             }
         }
         _ if is_empty(one) && is_empty(other) => {}
         _ if one == other => {}
         _ => found.push(format!("{path}: {one} -> {other}")),
     }
+}
+
+/// Sets of ports and of paths are written as objects whose values say nothing.
+fn is_in_a_set(path: &str) -> bool {
+    path.starts_with("/Config/ExposedPorts/") || path.starts_with("/Config/Volumes/")
 }
 
 /// The engine writes what is not there in three ways.

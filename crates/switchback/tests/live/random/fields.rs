@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// One thing that is said: what it adds to the request that creates a container.
 pub(super) struct Said {
-    /// The fields of inspect that it varies, each below `Config`, `HostConfig` or `Endpoint`.
+    /// The fields of inspect that it should vary, each below `Config`, `HostConfig` or `Endpoint`.
     pub(super) varies: &'static [&'static str],
     /// Of things in one group at most one can be said.
     pub(super) group: &'static str,
@@ -23,30 +23,6 @@ fn one_of(group: &'static str, varies: &'static [&'static str], body: Value) -> 
 fn host(varies: &'static [&'static str], settings: Value) -> Said {
     said(varies, json!({ "HostConfig": settings }))
 }
-
-/// Fields that no user says, each with its reason.
-pub(super) const NOT_SAID: [(&str, &str); 17] = [
-    (
-        "Config/Image",
-        "one repository and tag for all, which are compared; the digest is what an update changes",
-    ),
-    ("Config/OnBuild", "it is of the image; the engine drops it from a request"),
-    ("HostConfig/AutoRemove", "refused, by a test of its own"),
-    ("HostConfig/ContainerIDFile", "a file of the client that wrote it"),
-    ("HostConfig/ConsoleSize", "the terminal of the client that started it"),
-    ("HostConfig/Cgroup", "the engine refuses every value"),
-    ("HostConfig/VolumesFrom", "members of one plan, by a test of their own"),
-    ("HostConfig/Isolation", "of Windows"),
-    ("HostConfig/CpuCount", "of Windows"),
-    ("HostConfig/CpuPercent", "of Windows"),
-    ("HostConfig/IOMaximumIOps", "of Windows"),
-    ("HostConfig/IOMaximumBandwidth", "of Windows"),
-    ("HostConfig/UsernsMode", "the engine must be set up with a mapping"),
-    ("HostConfig/KernelMemory", "gone from kernels, and from engines since 23"),
-    ("HostConfig/KernelMemoryTCP", "gone from kernels"),
-    ("HostConfig/CpuRealtimePeriod", "needs a kernel with real-time groups"),
-    ("HostConfig/CpuRealtimeRuntime", "needs a kernel with real-time groups"),
-];
 
 /// All of it.
 pub(super) fn fields() -> Vec<Said> {
@@ -173,7 +149,9 @@ fn storage() -> Vec<Said> {
 
 fn surroundings() -> Vec<Said> {
     vec![
+        // One of them is the default, which one depends on the kernel.
         host(&["HostConfig/CgroupnsMode"], json!({ "CgroupnsMode": "private" })),
+        host(&["HostConfig/CgroupnsMode"], json!({ "CgroupnsMode": "host" })),
         host(&["HostConfig/IpcMode"], json!({ "IpcMode": "shareable" })),
         host(&["HostConfig/PidMode"], json!({ "PidMode": "host" })),
         one_of("names", &["HostConfig/UTSMode"], json!({ "HostConfig": { "UTSMode": "host" } })),
@@ -223,7 +201,6 @@ fn networks() -> Vec<Said> {
             &["Endpoint/IPAMConfig"],
             on_net(json!({ "IPAMConfig": { "LinkLocalIPs": ["169.254.77.7"] } })),
         ),
-        // Engines since 28 know it.
         one_of(group, &["Endpoint/GwPriority"], on_net(json!({ "GwPriority": 7 }))),
         one_of(group, &["Endpoint/Links"], on_net(json!({ "Links": ["@NAME:odd"] }))),
         one_of(

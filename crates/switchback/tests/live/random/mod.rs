@@ -4,17 +4,21 @@
 //! engine was told is compared, three ways. `SWITCHBACK_SEED` repeats another run's specifications,
 //! `SWITCHBACK_SPECIFICATIONS` says how many.
 
+mod api;
 mod fields;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     io::{Read as _, Write as _},
 };
 
 use serde_json::{Value, json};
 
-use self::fields::{NOT_SAID, Said, fields};
+use self::{
+    api::{NOT_SAID, every_field, is_known_to},
+    fields::{Said, fields},
+};
 use super::{
     compared::{NOT_ASKED_FOR, differences, specification},
     killing_randomly::{fraction, number},
@@ -25,7 +29,7 @@ use crate::common::{World, wire::Wire};
 const WORLDS: usize = 3;
 
 /// Containers that one command updates.
-const AT_ONCE: usize = 15;
+const AT_ONCE: usize = 5;
 
 /// A random request, and what it varies. Every third thing is said, and one always.
 fn specified(seed: u64, number: usize, all: &[Said]) -> (Value, BTreeSet<&'static str>) {
@@ -56,8 +60,8 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-/// Asks the engine in its own words, which the docker client cannot say all.
-fn create(world: &World, name: &str, body: &Value) {
+/// Asks the engine in its own words, which the docker client cannot say all. Returns of what it warns.
+fn create(world: &World, name: &str, body: &Value) -> String {
     let mut stream = Wire::connect(world.lab.engine_url()).expect("the engine listens");
     let text = body.to_string();
     write!(
@@ -70,10 +74,42 @@ fn create(world: &World, name: &str, body: &Value) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.0 201"), "{text}\n{answer}");
+    let document = answer.split_once("\r\n\r\n").map_or("", |it| it.1);
+    let document: Value = serde_json::from_str(document).expect("an answer in JSON");
+    document["Warnings"].to_string()
 }
 
-/// Creates containers of these specifications, updates all, and says what differs.
-fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Vec<String> {
+/// What a share of the specifications has shown.
+#[derive(Default)]
+struct Shown {
+    /// What differs between a container and its successor.
+    differ: Vec<String>,
+    /// The fields that were said and in which the container really differed from a plain one.
+    varied: BTreeSet<&'static str>,
+    /// What the engine warned of, by a field that was said.
+    warned: BTreeMap<&'static str, String>,
+}
+
+/// Whether somebody finds another value there than in a plain container.
+fn is_varied(field: &str, plain: &Value, it: &Value) -> bool {
+    let value = |specification: &Value| {
+        let (part, field) = field.split_once('/').expect("PART/FIELD");
+        match part {
+            // A container without a network has no endpoint.
+            "Endpoint" => specification["Networks"]
+                .as_object()
+                .and_then(|it| it.values().next())
+                .map_or(Value::Null, |it| it[field].clone()),
+            _ => specification[part][field].clone(),
+        }
+    };
+    let mut differ = Vec::new();
+    differences(&format!("/{field}"), &value(plain), &value(it), &mut differ);
+    !differ.is_empty()
+}
+
+/// Creates containers of these specifications, updates all, and tells what was seen.
+fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Shown {
     let world = World::new("random");
     world.publish("1.0.0", &[]);
     world.docker(&["pull", "--quiet", &world.image("latest")]);
@@ -88,20 +124,32 @@ fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Vec<String> {
     world.docker(&["network", "create", "--subnet", &subnet, &net]);
     let prefix = subnet.rsplit_once('.').expect("a subnet").0.to_owned();
     world.made.containers.borrow_mut().push(world.name.clone());
-    world.docker(&["create", "--name", &world.name, &world.image("latest")]);
+    // As the engine makes it of itself: the docker client says more.
+    create(&world, &world.name, &json!({ "Image": world.image("latest") }));
 
+    let plain = specification(&world.service());
+    let mut shown = Shown::default();
     let mut text = String::new();
     let mut before = Vec::new();
     for (index, number) in numbers.iter().enumerate() {
-        let (mut body, _) = specified(seed, *number, all);
+        let (mut body, said) = specified(seed, *number, all);
         body["Image"] = json!(world.image("latest"));
         let name = world.also_runs(&format!("s{number}"));
         let address = format!("{prefix}.{}", 100 + index % 100);
         let body = body.to_string();
         let body =
             body.replace("@NAME", &world.name).replace("@NET", &net).replace("@ADDRESS", &address);
-        create(&world, &name, &serde_json::from_str(&body).unwrap());
-        before.push((name.clone(), world.inspect(&name)));
+        let warnings = create(&world, &name, &serde_json::from_str(&body).unwrap());
+        let inspect = world.inspect(&name);
+        let specified = specification(&inspect);
+        for field in said {
+            if is_varied(field, &plain, &specified) {
+                shown.varied.insert(field);
+            } else {
+                shown.warned.insert(field, warnings.clone());
+            }
+        }
+        before.push((name.clone(), inspect));
         let image = world.image("latest");
         writeln!(text, "[deployment.s{number}]\nkind = \"container\"\ncontainer = \"{name}\"\nimage = \"{image}\"")
             .unwrap();
@@ -116,7 +164,6 @@ fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Vec<String> {
         words.extend(names.iter().map(String::as_str));
         writeln!(said, "{}", world.run(&words)).unwrap();
     }
-    let mut found = Vec::new();
     for (number, (name, before)) in numbers.iter().zip(before) {
         let after = world.inspect(&name);
         let mut differ = Vec::new();
@@ -125,34 +172,52 @@ fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Vec<String> {
             differ.push(format!("it was not replaced:\n{said}"));
         }
         if !differ.is_empty() {
-            found.push(format!("{number} of seed {seed}:\n{}", differ.join("\n")));
+            shown.differ.push(format!("{number} of seed {seed}:\n{}", differ.join("\n")));
         }
     }
-    found
+    shown
 }
 
-/// A field that nobody varies proves nothing; so every one that the engine shows has to be.
-fn assert_all_varied(varied: &BTreeSet<&str>, inspect: &Value) {
-    let mut shown = BTreeSet::new();
+/// A field that nobody varies proves nothing; so every one that the API's description has must be, or
+/// have a reason.
+fn assert_all_varied(shown: &Shown, world: &World) {
+    let version = world.docker(&["version", "--format", "{{.Server.APIVersion}}"]);
+    let minor = version.strip_prefix("1.").and_then(|it| it.parse().ok()).expect("a version 1.x");
+    let mut never = every_field();
+    // An engine that shows more than the description has is newer than this list.
+    never.extend(fields_of(&world.service()).into_iter().filter(|it| !every_field().contains(it)));
+    never.retain(|it| !shown.varied.contains(it.as_str()) && is_known_to(minor, it));
+    never.retain(|it| NOT_SAID.iter().all(|(field, _)| field != it));
+    never.retain(|it| NOT_ASKED_FOR.iter().all(|(field, _)| format!("Endpoint/{field}") != *it));
+    never.retain(|it| !is_dropped(it, shown));
+    let warned: Vec<_> = never.iter().map(|it| (it, shown.warned.get(it.as_str()))).collect();
+    assert!(never.is_empty(), "never varied on {version}: {warned:#?}");
+}
+
+/// Every field of an inspect.
+fn fields_of(inspect: &Value) -> BTreeSet<String> {
     let networks = inspect["NetworkSettings"]["Networks"].as_object().unwrap();
     let endpoint = networks.values().next().expect("it is in a network");
     let host = &inspect["HostConfig"];
     let parts = [("Config", &inspect["Config"]), ("HostConfig", host), ("Endpoint", endpoint)];
-    for (part, fields) in parts {
-        shown.extend(fields.as_object().unwrap().keys().map(|it| format!("{part}/{it}")));
-    }
-    let is_made_up = |it: &str| {
-        let field = it.strip_prefix("Endpoint/");
-        field.is_some_and(|field| NOT_ASKED_FOR.iter().any(|(it, _)| *it == field))
+    let of = |(part, fields): (&str, &Value)| -> Vec<String> {
+        fields.as_object().unwrap().keys().map(|it| format!("{part}/{it}")).collect()
     };
-    let is_said = |it: &String| {
-        varied.contains(it.as_str())
-            || NOT_SAID.iter().any(|(field, _)| field == it)
-            || is_made_up(it)
-    };
-    let never: Vec<_> = shown.iter().filter(|it| !is_said(it)).collect();
-    assert!(never.is_empty(), "never varied: {never:?}");
+    parts.into_iter().flat_map(of).collect()
 }
+
+/// Whether the engine has said that it drops this field, for that the kernel cannot do it.
+fn is_dropped(field: &str, shown: &Shown) -> bool {
+    let said = DROPPED.iter().find(|(it, _)| *it == field).map(|it| it.1);
+    let warning = shown.warned.get(field);
+    warning.zip(said).is_some_and(|(warning, said)| warning.contains(said))
+}
+
+/// What an engine drops where the kernel cannot do it, with its warning.
+const DROPPED: [(&str, &str); 2] = [
+    ("HostConfig/BlkioWeight", "Weight discarded."),
+    ("HostConfig/BlkioWeightDevice", "Weight-device discarded."),
+];
 
 #[test]
 fn whatever_is_said_of_a_container_is_said_of_its_successor() {
@@ -160,19 +225,23 @@ fn whatever_is_said_of_a_container_is_said_of_its_successor() {
     let seed = number("SWITCHBACK_SEED").unwrap_or_else(|| getrandom::u64().unwrap_or(1));
     let all = fields();
     let numbers: Vec<usize> = (0..count.max(all.len())).collect();
-    let varied = numbers.iter().flat_map(|it| specified(seed, *it, &all).1).collect();
-    let world = World::new("plain");
-    world.publish("1.0.0", &[]);
-    world.start_service();
-    assert_all_varied(&varied, &world.service());
-
     let shares: Vec<&[usize]> = numbers.chunks(numbers.len().div_ceil(WORLDS)).collect();
-    let found: Vec<String> = std::thread::scope(|scope| {
+    let mut shown = Shown::default();
+    std::thread::scope(|scope| {
         let all = &all;
         let start = |share| scope.spawn(move || carried_over(seed, share, all));
         let all: Vec<_> = shares.into_iter().map(start).collect();
-        all.into_iter().flat_map(|it| it.join().expect("no panic")).collect()
+        for it in all {
+            let share = it.join().expect("no panic");
+            shown.differ.extend(share.differ);
+            shown.varied.extend(share.varied);
+            shown.warned.extend(share.warned);
+        }
     });
-    let count = found.len();
-    assert!(found.is_empty(), "{count} differ:\n\n{}", found.join("\n\n"));
+    let (count, differ) = (shown.differ.len(), shown.differ.join("\n\n"));
+    assert_eq!(count, 0, "{count} differ:\n\n{differ}");
+    let world = World::new("plain");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    assert_all_varied(&shown, &world);
 }
