@@ -13,7 +13,7 @@ use switchback_testkit::lab::{Report, ledger_config};
 use crate::{
     common::{
         World,
-        meddler::{Meddler, Meddling},
+        meddler::{Meddler, Meddling, makes_the_new_one},
     },
     table::{Goal, Samples, Table},
 };
@@ -232,10 +232,6 @@ const ERROR: &str = "500 Internal Server Error";
 fn no_pull() -> Rule {
     let broken = Meddling::Says(ERROR, "the layer store is broken");
     Box::new(move |line| line.contains("/images/create?fromImage=").then_some(broken))
-}
-
-fn makes_the_new_one(line: &str) -> bool {
-    line.contains("/containers/create?name=") && line.ends_with("-new")
 }
 
 fn no_container() -> Rule {

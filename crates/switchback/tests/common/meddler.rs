@@ -41,6 +41,11 @@ struct Plan {
     seen: Mutex<Vec<String>>,
 }
 
+/// Whether a request makes the container of the new version, and not the lease.
+pub(crate) fn makes_the_new_one(line: &str) -> bool {
+    line.contains("/containers/create?name=") && line.ends_with("-new")
+}
+
 impl Meddler {
     pub(crate) fn start(
         world: &World,

@@ -1,4 +1,4 @@
-//! What lies with the target, read beside the program and never written.
+//! What lies with the target, beside the program.
 
 use serde_json::Value;
 
@@ -20,9 +20,21 @@ impl World {
         Recorded { state: self.record("state.json"), journal: self.record("journal.json") }
     }
 
+    /// Puts another record in the place of one.
+    #[track_caller]
+    pub(crate) fn replace_record(&self, file: &str, record: &Value) {
+        let from = self.folder.path().join(format!("changed-{file}"));
+        std::fs::write(&from, record.to_string()).expect("a file");
+        self.docker(&["cp", from.to_str().expect("a path in UTF-8"), &self.place_of(file)]);
+    }
+
+    fn place_of(&self, file: &str) -> String {
+        format!("switchback-anchor:/switchback/targets/{}/{file}", self.name)
+    }
+
     #[track_caller]
     fn record(&self, file: &str) -> Value {
-        let from = format!("switchback-anchor:/switchback/targets/{}/{file}", self.name);
+        let from = self.place_of(file);
         let to = self.folder.path().join(format!("looked-at-{file}"));
         match self.docker_output(&["cp", &from, to.to_str().expect("a path in UTF-8")]) {
             Ok(_) => {

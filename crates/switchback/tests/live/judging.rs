@@ -57,7 +57,7 @@ fn swap(world: &World) {
     world.until("it answers", || world.status("/health") == 200);
 }
 
-/// Puts a file or folder to the records and snapshots.
+/// Puts a folder to the snapshots.
 fn put(world: &World, from: &str, to: &str) {
     let from = world.folder.path().join(from);
     world.docker(&["cp", from.to_str().expect("UTF-8"), &format!("switchback-anchor:{to}")]);
@@ -72,19 +72,11 @@ fn remove_snapshot(world: &World, name: &str) {
     world.docker(&["exec", "switchback-anchor", "/keeper", "remove", &folder]);
 }
 
-/// The target names another release than the one that runs.
-fn names_the_first(world: &World) {
+/// The target names that release as the one that runs.
+fn names(world: &World, release: u32) {
     let mut state = world.recorded().state;
-    state["current"] = json!(1);
-    std::fs::write(world.folder.path().join("changed.json"), state.to_string()).expect("a file");
-    put(world, "changed.json", &format!("/switchback/targets/{}/state.json", world.name));
-}
-
-fn names_the_second(world: &World) {
-    let mut state = world.recorded().state;
-    state["current"] = json!(2);
-    std::fs::write(world.folder.path().join("changed.json"), state.to_string()).expect("a file");
-    put(world, "changed.json", &format!("/switchback/targets/{}/state.json", world.name));
+    state["current"] = json!(release);
+    world.replace_record("state.json", &state);
 }
 
 /// Of any world.
@@ -171,7 +163,7 @@ const BREAKS_OF_A_COMMITTED: [Break; 7] = [
         },
         mends: |it| sql(it, "DELETE FROM operations WHERE id = 'zzz'"),
     },
-    Break { said: "told is release", breaks: names_the_first, mends: names_the_second },
+    Break { said: "told is release", breaks: |it| names(it, 1), mends: |it| names(it, 2) },
 ];
 
 /// Of a world in which the update went back.

@@ -98,10 +98,7 @@ fn an_end_that_the_target_has_not_heard_of_is_told_to_it_by_recover() {
     let (history, mut journal) = (world.history(), world.recorded().journal);
     let last = journal["records"].as_array_mut().expect("records").pop().expect("a last one");
     assert_eq!(last["record"], "closed", "{last}");
-    let file = world.folder.path().join("shorter.json");
-    std::fs::write(&file, journal.to_string()).expect("a file");
-    let to = format!("switchback-anchor:/switchback/targets/{}/journal.json", world.name);
-    world.docker(&["cp", file.to_str().expect("UTF-8"), &to]);
+    world.replace_record("journal.json", &journal);
     let phase = |store: &str| {
         let shown = world.run_by(store, &["show", "web", "-o", "json"]).exits(0).json();
         shown["phase"].as_str().map(str::to_owned)

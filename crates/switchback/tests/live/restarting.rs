@@ -34,16 +34,6 @@ fn sweep(
     at((Moment::HeldBack, 1), scenario, places, kills, event);
 }
 
-/// While the engine is at work on the request.
-fn sweep_at_work(
-    scenario: Scenario,
-    places: (usize, usize),
-    kills: bool,
-    event: (&'static str, fn(&Machine)),
-) {
-    at((Moment::LetThrough, LET_THROUGH), scenario, places, kills, event);
-}
-
 const ENGINE: (&str, fn(&Machine)) = ("the engine is killed", Machine::kill_engine);
 
 const BOTH: (&str, fn(&Machine)) = ("SIGKILL, and the engine is killed", Machine::kill_engine);
@@ -57,7 +47,7 @@ fn an_update_whose_engine_is_killed_ends_well_or_is_brought_to_an_end() {
 
 #[test]
 fn an_update_whose_engine_is_killed_at_work_ends_well_or_is_brought_to_an_end() {
-    sweep_at_work(UPDATE, (40, 45), false, ENGINE);
+    at((Moment::LetThrough, LET_THROUGH), UPDATE, (40, 45), false, ENGINE);
 }
 
 #[test]

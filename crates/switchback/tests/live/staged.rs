@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::staging::{costs_nothing_by, serving};
 use crate::common::{
     Output, World,
-    meddler::{Meddler, Meddling},
+    meddler::{Meddler, Meddling, makes_the_new_one},
 };
 
 const UPDATE: [&str; 5] = ["update", "web", "-y", "-o", "json"];
@@ -22,11 +22,6 @@ fn prepared(name: &str) -> World {
 
 fn pulls(line: &str) -> bool {
     line.starts_with("POST ") && line.contains("/images/create?fromImage=")
-}
-
-/// Makes the new version, and not the lease.
-fn makes_the_new_one(line: &str) -> bool {
-    line.contains("/containers/create?name=") && line.ends_with("-new")
 }
 
 /// An update fails in its stage; no request is lost, and nobody finds anything afterwards.
