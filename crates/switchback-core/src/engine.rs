@@ -5,6 +5,7 @@
 
 mod interrupt;
 mod report;
+mod write;
 
 use std::future::Future;
 
@@ -13,7 +14,7 @@ use crate::{
     Before, Cause, Clock, Driver, Fenced, Force, HealthGate, Journal, JournalError, Lease, Millis,
     Next, Outcome, Part, Plan, Record, Sample, Seen, State, Step, Target, TargetError, Verdict,
     clock::stood_still,
-    decide::{setback, unwritten},
+    decide::setback,
     event::EventKind,
     gate::{Judged, Looks},
     next,
@@ -133,23 +134,20 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
     }
 
     async fn run(&mut self, mut state: StateOf<D>, mut fact: Fact<D>) -> Result<Outcome, Fenced> {
-        let mut lost = None; // A journal with a gap is worse than a short one.
+        let mut late = write::Late::<D>::new();
         loop {
-            if lost.is_none() {
-                lost = self.journal.append(&fact).await.err();
-                self.still_ours(lost.is_some()).await?;
-            }
-            match &lost {
-                None => self.report(&state, &fact),
-                Some(error) => fact = unwritten(state.phase(), fact, error),
-            }
+            fact = self.write(&mut late, &state, fact).await?;
             state.record(&fact).expect("`next` leads only to legal records");
             if let Some(stop) = self.interrupted(&state) {
                 fact = stop;
                 continue;
             }
             let turn = match next(&state) {
-                Next::Done(outcome) => return Ok(outcome),
+                Next::Done(outcome) => {
+                    // What became of the target is the result, even where no record of it can be kept.
+                    let _short = self.catch_up(&mut late).await;
+                    return Ok(outcome);
+                }
                 Next::Write(record) => Ok(self.fact(record).await?),
                 Next::Start(step) => self.start(&state, step).await?,
                 Next::Apply(job) => self.apply(&state, job).await?,

@@ -6,7 +6,8 @@ use crate::JournalError;
 
 /// Append-only storage for the facts `F` of one transaction.
 pub trait Journal<F>: Send {
-    /// Returns once the record is on disk. An error promises that it is not, and never will be.
+    /// Returns once the record is on disk. An error promises that it is not, and never
+    /// will be unless it is appended again.
     fn append(&mut self, record: &F) -> impl Future<Output = Result<(), JournalError>> + Send;
 
     /// Everything that was appended, in order.

@@ -61,6 +61,8 @@ pub(super) struct Judge<'a> {
     pub(super) recoveries: Vec<(&'static str, Value)>,
     /// Whether somebody has taken what did not run.
     pub(super) was_pruned: bool,
+    /// How many rows there are.
+    pub(super) rows: usize,
     /// How long somebody may take to answer.
     pub(super) patience: Duration,
 }
@@ -75,7 +77,8 @@ impl<'a> Judge<'a> {
     ) -> Result<Self, String> {
         let left = Left::of(world, scenario, before)?;
         let (recoveries, was_pruned, patience) = (Vec::new(), false, PATIENCE);
-        Ok(Self { world, scenario, before, code, left, recoveries, was_pruned, patience })
+        let rows = ROWS;
+        Ok(Self { world, scenario, before, code, left, recoveries, was_pruned, rows, patience })
     }
 
     /// Hears what somebody says who has taken it up with a store.
@@ -157,7 +160,7 @@ impl<'a> Judge<'a> {
         let is_named = tag.as_ref().is_ok_and(|it| after.service["Image"] == *it);
         let mut broken: Vec<String> = [
             ("the version of the history serves", world.serving() == expected),
-            ("every row is there", world.rows() == ROWS as u64),
+            ("every row is there", world.rows() == self.rows as u64),
             ("only a predecessor is parked", is_alone),
             ("one container runs", running(world) == [world.name.clone()]),
             ("what serves is the original or the new one", is_kept),

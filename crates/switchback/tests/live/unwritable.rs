@@ -20,6 +20,8 @@ use crate::common::{
     disk::SmallDisk,
     process::{Output, Running},
     proxy::{Moment, Proxy},
+    store::phase_in,
+    survival::Case,
 };
 
 const ROWS: usize = 3;
@@ -91,7 +93,7 @@ impl Place {
 /// Updates with a journal that takes so many syncs. False if it needed no more.
 fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
     let (world, old) = (&place.world, place.world.id());
-    let (before, synced) = (place.history().len(), place.disk.syncs());
+    let (before, synced, rows) = (place.history().len(), place.disk.syncs(), world.rows());
     place.disk.fails_after(Some((takes, trouble)));
     let update = place.run(&["update", "web", "-y"]);
     let has_struck = place.disk.syncs() - synced >= takes;
@@ -102,10 +104,14 @@ fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
     world.until("it serves", || world.serving() == serves);
     assert_eq!(world.id() == old, told != 0, "{update}");
 
+    // What is written to whoever serves now is not taken back, even if its journal has no end.
+    world.write_rows(1);
     place.disk.fails_after(None);
+    let (phase, event) = (phase_in(place.disk.path()), "the store takes no more records");
+    let case = Case::seen_in(phase, world, event, "1.0.0", "2.0.0");
     let recovered = place.run(&["recover", "-y"]).exits(0);
     assert_eq!(world.serving(), serves, "{update}\n{recovered}");
-    assert_eq!(world.rows(), ROWS as u64, "{update}\n{recovered}");
+    assert_eq!(world.rows(), rows + 1, "{update}\n{recovered}");
     let mut lines = place.history()[before..].to_vec();
     lines.retain(|it| it.0 != "recover");
     let expected: &[&str] = match told {
@@ -120,6 +126,9 @@ fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
     assert!(told == 1 || lines.len() == 1, "{lines:?}\n{update}\n{recovered}");
     let parked = usize::from(told == 0);
     assert_eq!(world.temporary_containers().len(), parked, "{update}\n{recovered}");
+    if has_struck {
+        case.ended(&world.serving(), "1.0.0", "2.0.0", "itself, or the same store");
+    }
     has_struck
 }
 

@@ -168,6 +168,34 @@ async fn a_way_back_needs_no_record() {
     }
 }
 
+/// The journal fails once, at any record, and takes the next.
+#[tokio::test]
+async fn a_record_that_was_not_taken_leaves_a_whole_journal() {
+    let labs = || [Lab::new(), Lab::with(("start", Fault::Fails))];
+    for (at, run) in labs().into_iter().enumerate() {
+        let whole = run.updated().await.1.len();
+        for stumbles_at in 0..whole {
+            let [good, failing] = labs();
+            let lab =
+                Lab { stumbles_at: Some(stumbles_at), ..if at == 0 { good } else { failing } };
+            let outcome = lab.update().await.unwrap();
+            let (written, world) = (lab.written(), lab.world.lock().unwrap().clone());
+            let last = &written.last().expect("it was taken the second time").0;
+            if matches!(last, Record::Closed { .. }) {
+                assert_clean(&lab, &outcome, &format!("without record {stumbles_at}"));
+            } else {
+                // Of the retiring the rest is left, and is done later.
+                assert!(stumbles_at > COMMIT && outcome == Outcome::Committed, "{last:?}");
+            }
+            let later = Lab::found(&written, &world);
+            assert_eq!(later.recover().await, outcome, "without record {stumbles_at}");
+            assert_clean(&later, &outcome, &format!("later, without record {stumbles_at}"));
+            let went_back_again = outcome != Outcome::Committed && later.effects() > lab.effects();
+            assert!(!went_back_again, "without record {stumbles_at}");
+        }
+    }
+}
+
 /// A crash, and a disk that is full when the next process looks.
 #[tokio::test]
 async fn a_recovery_without_room_ends_with_one_version() {

@@ -5,7 +5,10 @@
 mod parts;
 mod world;
 
-use std::{collections::VecDeque, sync::Mutex};
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, atomic::AtomicUsize},
+};
 
 use tokio::sync::{mpsc, watch};
 
@@ -32,6 +35,9 @@ pub(super) struct Lab {
     pub(super) probes: Mutex<u32>,
     /// The journal takes that many records.
     pub(super) room: Option<usize>,
+    /// The one record, counted from 0 by all that are tried, that it does not take.
+    pub(super) stumbles_at: Option<usize>,
+    pub(super) tried: AtomicUsize,
     /// The lease goes to somebody else when the journal has that many records.
     pub(super) lease_until: Option<usize>,
     pub(super) held: Mutex<bool>,
@@ -61,6 +67,8 @@ impl Lab {
             health: Health::Well,
             probes: Mutex::default(),
             room: None,
+            stumbles_at: None,
+            tried: AtomicUsize::default(),
             lease_until: None,
             held: Mutex::default(),
             interrupt_at: None,

@@ -1,6 +1,6 @@
 //! The lab as everything that an engine of ours meets.
 
-use std::future::pending;
+use std::{future::pending, sync::atomic::Ordering};
 
 use super::{Fact, Fault, Health, LIMIT, Lab, error, plan};
 use crate::{
@@ -175,7 +175,9 @@ impl Journal<Fact> for &Lab {
     async fn append(&mut self, record: &Fact) -> Result<(), JournalError> {
         *self.held.lock().unwrap() = false;
         let mut journal = self.journal.lock().unwrap();
-        if self.room.is_some_and(|room| journal.len() >= room) {
+        let tried = self.tried.fetch_add(1, Ordering::SeqCst);
+        let is_full = self.room.is_some_and(|room| journal.len() >= room);
+        if is_full || self.stumbles_at == Some(tried) {
             return Err(JournalError::storage("no space left"));
         }
         journal.push((record.clone(), self.world.lock().unwrap().clone()));
