@@ -107,16 +107,22 @@ fn is_of_the_gate(cause: &Cause) -> bool {
 }
 
 /// What happens instead of a record that cannot be written. Forward needs the record before the
-/// effect; back does not, since an undo can be repeated; and retiring can wait.
-pub(crate) fn unwritten<C, R>(
-    phase: &Phase,
+/// effect; back does not, since an undo can be repeated; and retiring can wait. What the target has made
+/// final stays final: whoever comes next asks the target, and finds the same.
+pub(crate) fn unwritten<C: Clone, R: Clone>(
+    state: &State<C, R>,
     record: Record<C, R>,
     error: &JournalError,
 ) -> Record<C, R> {
-    match (phase, record) {
+    let last = state.plan().seal.last().map(|it| it.id);
+    match (state.phase(), record) {
         (Phase::Retiring, _) => Record::Closed { outcome: Outcome::Committed },
         (Phase::Backward { .. } | Phase::Ended(_), record)
-        | (_, record @ (Record::RollbackStarted { .. } | Record::Accepted)) => record,
+        | (_, record @ (Record::RollbackStarted { .. } | Record::Accepted | Record::Interrupted)) => {
+            record
+        }
+        (_, record @ Record::StepApplied { step, .. }) if last == Some(step) => record,
+        (_, record @ Record::Committed) if state.is_final() => record,
         // The cause itself says that the journal cannot be written.
         _ => {
             let error = error.source().map_or_else(|| error.to_string(), chain);

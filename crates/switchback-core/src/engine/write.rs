@@ -27,7 +27,7 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
             let _replaced = late.pop();
         }
         let is_end = matches!(fact, Record::Closed { .. });
-        let fact = unwritten(state.phase(), fact, &error);
+        let fact = unwritten(state, fact, &error);
         if matches!(state.phase(), Phase::Retiring) && !is_end {
             // Whoever reads the journal without its end retires the rest.
             return Ok(fact);

@@ -153,7 +153,7 @@ proptest! {
             prop_assert!(state.after(&record).is_some(), "{record:?} after {records:#?}");
             // And what stands in for it on a full disk.
             let error = JournalError::storage("no space left");
-            let instead = unwritten(state.phase(), record.clone(), &error);
+            let instead = unwritten(&state, record.clone(), &error);
             prop_assert!(state.after(&instead).is_some(), "{instead:?} for {record:?} after {records:#?}");
         }
     }
