@@ -103,6 +103,7 @@ impl<'a> Judge<'a> {
         broken.extend(told::in_history(&lines, committed));
         broken.extend(told::in_history(&world.history_of("other"), committed));
         broken.extend(told::by_exit_code(self.code, committed));
+        broken.extend(told::by_its_line(self.code, lines.first()));
         for (store, document) in &self.recoveries {
             let left = &self.left;
             let is_open = if *store == "state" { left.is_open_here } else { left.is_open_there };

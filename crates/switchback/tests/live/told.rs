@@ -33,6 +33,15 @@ pub(super) fn by_exit_code(code: Option<i32>, committed: bool) -> Option<String>
     (!agrees).then(|| format!("its exit code is {code:?}, committed: {committed}"))
 }
 
+/// What is wrong with the line of a command that has told its end: who has told one is held to it, whatever
+/// anybody recovers afterwards.
+pub(super) fn by_its_line(code: Option<i32>, line: Option<&Line>) -> Option<String> {
+    let told = code.filter(|it| matches!(it, 0 | 1 | 4))?;
+    // What was refused before it began has no line.
+    let line = line.filter(|it| it.exit_code != Some(told.into()))?;
+    Some(format!("its exit code is {told}, and the history has {:?}", line.text()))
+}
+
 /// What is wrong with the result of a recovery, whose store had something to bring to an end or had not.
 pub(super) fn by_recovery(
     document: &Value,

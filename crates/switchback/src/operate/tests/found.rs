@@ -68,6 +68,21 @@ fn an_image_that_was_there_outlives_an_operation_of_which_little_is_known() {
     plays(Scenario::IllUpdate, "/journal.json", first, Act::DieAfter, Who::Same);
 }
 
+/// The record that was to be written to the target first was not written at all, nor was any after it: the
+/// journal of an update that had said its end had none, and the next command called it interrupted.
+#[test]
+fn what_was_said_by_an_update_that_its_engine_left_stays_in_the_history() {
+    plays_each(|player| {
+        let scenario = Scenario::Update;
+        let lines = player.places(scenario).lines;
+        let records = lines.iter().enumerate().filter(|(_, it)| it.contains("/journal.json"));
+        let away = |(at, _)| Schedule::with(scenario, at, Act::Away(3_000), Who::Same);
+        let away = records.map(away).collect::<Vec<_>>();
+        assert!(away.len() >= 5, "the target hears of each border");
+        away
+    });
+}
+
 /// Where a schedule is like this one but for when a process dies, at each of those times.
 fn plays_each(schedules: impl FnOnce(&Player) -> Vec<Schedule> + Send) {
     with_room(|| {

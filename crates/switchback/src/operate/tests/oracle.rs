@@ -289,6 +289,11 @@ impl Found<'_> {
             let knows = success || said == "rolled_back" || said == "failed";
             let is_true = !knows || if success { committed } else { self.was_undone(operation) };
             self.expect(is_true, || format!("it said {said}, committed: {committed}"));
+            let line = history.iter().find(|it| it.begun.id == operation);
+            let told = line.and_then(|it| it.finished.as_ref()).map(|it| it.outcome.as_str());
+            // Another store may have come to another end meanwhile.
+            let is_kept = !knows || self.taken_over || told.is_none_or(|it| said == it);
+            self.expect(is_kept, || format!("it said {said}, and the history {told:?}"));
         }
         let Some(last) =
             history.first().filter(|it| Some(&it.begun.id) != self.before.recorded.as_ref())
