@@ -15,6 +15,7 @@ use super::{
     World,
     process::{Output, Running},
     proxy::{Act, Moment, Proxy, Request},
+    store::records_in,
     survival::Noted,
 };
 
@@ -187,17 +188,24 @@ fn started<'a>(
     (at, world, proxy, running, noted, in_time)
 }
 
-/// How many requests a command makes that nobody disturbs.
+/// The requests that a command makes which nobody disturbs: how many records its journal has at each.
 #[track_caller]
-pub(crate) fn requests_of(world: &World, arguments: &[&str], code: i32) -> usize {
+pub(crate) fn requests_of(world: &World, arguments: &[&str], code: i32) -> Vec<usize> {
     let socket = world.folder.path().join("counted.sock");
-    let never = (0, Moment::HeldBack, Signal::INT);
-    let proxy = Proxy::start(&socket, world.lab.engine_url(), never);
+    let records = Arc::new(Mutex::new(Vec::new()));
+    let (counted, state) = (Arc::clone(&records), world.state("state"));
+    let picks = move |_: &Request<'_>| {
+        counted.lock().unwrap_or_else(PoisonError::into_inner).push(records_in(&state));
+        false
+    };
+    let never = (Moment::HeldBack, Act::Signal(Signal::INT));
+    let proxy = Proxy::at(&socket, world.lab.engine_url(), never, picks);
     let running = Running::spawn(world.command("state", &proxy.url, arguments));
     proxy.watch(running.pid());
     let output = running.wait();
     assert_eq!(output.code, Some(code), "{output}");
-    proxy.requests().len()
+    let records = records.lock().unwrap_or_else(PoisonError::into_inner);
+    records.clone()
 }
 
 /// The requests that a sweep tries, and what has become of them.
@@ -211,13 +219,19 @@ pub(crate) struct Places {
 
 impl Places {
     /// The numbers of the requests to try, `step` apart, in groups that are tried together; with
-    /// `SWITCHBACK_SWEEP=full` in the environment, every `full_step`-th from the first on.
+    /// `SWITCHBACK_SWEEP=full` in the environment, the first after each record of the journal, and
+    /// besides every `full_step`-th.
     #[track_caller]
-    pub(crate) fn new((first, step): (usize, usize), full_step: usize, total: usize) -> Self {
+    pub(crate) fn new((first, step): (usize, usize), full_step: usize, requests: &[usize]) -> Self {
+        let total = requests.len();
         assert!(total >= FEWEST, "the command made {total} requests");
         let is_full = std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full");
-        let (first, step) = if is_full { (1, full_step) } else { (first, step) };
-        let places: Vec<usize> = (first..=total).step_by(step).collect();
+        let has_new_record = |at: usize| at > 1 && requests[at - 1] > requests[at - 2];
+        let is_tried = |at: &usize| match is_full {
+            true => *at % full_step == 1 || has_new_record(*at),
+            false => *at >= first && (at - first).is_multiple_of(step),
+        };
+        let places: Vec<usize> = (1..=total).filter(is_tried).collect();
         let left = places.chunks(TOGETHER).map(<[usize]>::to_vec).collect();
         Self { left, count: places.len(), struck: Vec::new(), is_alone: false }
     }

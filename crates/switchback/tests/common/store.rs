@@ -79,6 +79,14 @@ pub(crate) fn phase_in(state: &Path) -> &'static str {
     phase_of(&records.map(parse).collect::<Vec<Value>>())
 }
 
+/// How many records the last operation has in the store in a folder.
+pub(crate) fn records_in(state: &Path) -> usize {
+    let Some(connection) = open(state) else { return 0 };
+    let sql = "SELECT count(*) FROM journal WHERE operation = (SELECT id FROM operations \
+               ORDER BY started_at DESC LIMIT 1)";
+    connection.query_row(sql, [], |row| row.get(0)).expect("the journal can be read")
+}
+
 fn open(state: &Path) -> Option<Connection> {
     let path = state.join("switchback.db");
     path.exists().then(|| {

@@ -18,6 +18,10 @@ use crate::common::{
 /// Far longer than an engine needs to bring back what ran, also where a machine has too much to do.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How far requests are apart in a full sweep, besides the first after each record: between two records
+/// an engine is asked up to a dozen times.
+const FULL_STEP: usize = 10;
+
 /// What an engine says of a port that somebody else has.
 const TAKEN: &str = "port is already allocated";
 
@@ -27,8 +31,6 @@ pub(super) struct Sweep {
     pub(super) scenario: Scenario,
     /// The first request, and how far they are apart.
     pub(super) places: (usize, usize),
-    /// How far they are apart in a full sweep.
-    pub(super) full_step: usize,
     /// What becomes of the requests first.
     pub(super) moment: Moment,
     /// Whether the program is killed too.
@@ -48,8 +50,8 @@ impl Sweep {
         let spare = Spare::take();
         let world = || self.scenario.world_on(spare.url(), self.policy);
         let arguments = self.scenario.arguments;
-        let total = requests_of(&world(), arguments, self.scenario.code);
-        let mut places = Places::new(self.places, self.full_step, total);
+        let requests = requests_of(&world(), arguments, self.scenario.code);
+        let mut places = Places::new(self.places, FULL_STEP, &requests);
         let how = Struck { arguments, kills: self.kills, moment: self.moment };
         let mut failures = Vec::new();
         while let Some(chunk) = places.next() {
