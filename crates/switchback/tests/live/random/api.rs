@@ -159,7 +159,7 @@ pub(super) fn is_known_to(minor: u32, field: &str) -> bool {
 }
 
 /// Fields that no user says, each with its reason.
-pub(super) const NOT_SAID: [(&str, &str); 19] = [
+pub(super) const NOT_SAID: [(&str, &str); 18] = [
     (
         "Config/Image",
         "one repository and tag for all, which are compared; the digest is what an update changes",
@@ -176,7 +176,6 @@ pub(super) const NOT_SAID: [(&str, &str); 19] = [
     ("HostConfig/CpuPercent", "of Windows"),
     ("HostConfig/IOMaximumIOps", "of Windows"),
     ("HostConfig/IOMaximumBandwidth", "of Windows"),
-    ("HostConfig/UsernsMode", "the engine must be set up with a mapping"),
     (
         "HostConfig/StorageOpt",
         "the engine refuses it unless its file system has quotas for projects",

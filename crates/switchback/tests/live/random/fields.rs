@@ -153,6 +153,7 @@ fn surroundings() -> Vec<Said> {
         host(&["HostConfig/CgroupnsMode"], json!({ "CgroupnsMode": "private" })),
         host(&["HostConfig/CgroupnsMode"], json!({ "CgroupnsMode": "host" })),
         host(&["HostConfig/IpcMode"], json!({ "IpcMode": "shareable" })),
+        host(&["HostConfig/UsernsMode"], json!({ "UsernsMode": "host" })),
         host(&["HostConfig/PidMode"], json!({ "PidMode": "host" })),
         one_of("names", &["HostConfig/UTSMode"], json!({ "HostConfig": { "UTSMode": "host" } })),
         one_of("names", &["Config/Hostname"], json!({ "Hostname": "odd-name" })),
