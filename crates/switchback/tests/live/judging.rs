@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     consistent::{Judge, Standing},
-    rule::{Left, Must, must},
+    rule::{Left, Must, Open, must},
     scenario::{FAILING, Scenario, UPDATE},
     told,
 };
@@ -274,25 +274,30 @@ fn whatever_is_wrong_after_a_way_back_is_named_by_the_judge_of_the_sweeps() {
 
 #[test]
 fn a_recovery_says_what_became_of_the_operation_that_it_found_and_of_no_other() {
+    use Open::{Either, No, Yes};
     let operation = Some("op".to_owned());
-    let left = Left { operation, must: Must::Either, is_open_here: true, is_open_there: true };
-    let holds = |document: &Value, is_open: bool, committed: bool| {
+    let left = Left { operation, must: Must::Either, is_open_here: Yes, is_open_there: Yes };
+    let holds = |document: &Value, is_open: Open, committed: bool| {
         told::by_recovery(document, &left, is_open, committed).is_none()
     };
-    assert!(holds(&result("committed", "op"), true, true));
-    assert!(!holds(&result("committed", "op"), true, false));
-    assert!(!holds(&result("committed", "another"), true, true));
-    assert!(!holds(&json!({ "outcome": "committed", "operation": "op" }), true, true));
+    assert!(holds(&result("committed", "op"), Yes, true));
+    assert!(!holds(&result("committed", "op"), Yes, false));
+    assert!(!holds(&result("committed", "another"), Yes, true));
+    assert!(!holds(&json!({ "outcome": "committed", "operation": "op" }), Yes, true));
     for undone in ["interrupted", "rolled_back", "failed"] {
-        assert!(holds(&result(undone, "op"), true, false), "{undone}");
-        assert!(!holds(&result(undone, "op"), true, true), "{undone}");
-        assert!(!holds(&result(undone, "op"), false, false), "{undone}");
+        assert!(holds(&result(undone, "op"), Yes, false), "{undone}");
+        assert!(!holds(&result(undone, "op"), Yes, true), "{undone}");
+        assert!(!holds(&result(undone, "op"), No, false), "{undone}");
     }
     // Who has found nothing says so, and who says so has found nothing.
-    assert!(holds(&result("up_to_date", ""), false, true));
-    assert!(!holds(&result("up_to_date", "op"), true, true));
-    assert!(!holds(&result("stuck", "op"), true, false));
-    assert!(!holds(&Value::Null, false, false));
+    assert!(holds(&result("up_to_date", ""), No, true));
+    assert!(!holds(&result("up_to_date", "op"), Yes, true));
+    // What is being written just then may be found or not, but nothing else.
+    assert!(holds(&result("up_to_date", ""), Either, false));
+    assert!(holds(&result("interrupted", "op"), Either, false));
+    assert!(!holds(&result("interrupted", "another"), Either, false));
+    assert!(!holds(&result("stuck", "op"), Yes, false));
+    assert!(!holds(&Value::Null, No, false));
 }
 
 #[test]

@@ -18,6 +18,16 @@ pub(super) enum Must {
     Either,
 }
 
+/// Whether there is anything to be brought to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Open {
+    Yes,
+    No,
+    /// What decides it is being written to the target: the program that writes goes on without whoever
+    /// asked for it, so that it may be there when somebody else looks.
+    Either,
+}
+
 /// What a command has left.
 #[derive(Debug)]
 pub(super) struct Left {
@@ -25,9 +35,9 @@ pub(super) struct Left {
     pub(super) operation: Option<String>,
     pub(super) must: Must,
     /// Whether its own store has anything to bring to an end.
-    pub(super) is_open_here: bool,
+    pub(super) is_open_here: Open,
     /// Whether another one has, which knows only what lies with the target.
-    pub(super) is_open_there: bool,
+    pub(super) is_open_there: Open,
 }
 
 impl Left {
@@ -48,17 +58,29 @@ impl Left {
         let is_theirs = recorded.journal["operation"] == line.id.as_str();
         let there = recorded.journal["records"].as_array().filter(|_| is_theirs);
         let is_open = matches!(line.outcome.as_deref(), None | Some("stuck"));
+        // The target hears first that it begins, and last that it has ended.
+        let is_beginning = is_open && records.is_empty() && there.is_none();
+        let is_ending = has_ended(&records);
         Ok(Self {
             operation: Some(line.id.clone()),
             must,
-            is_open_here: is_open && !(records.is_empty() && there.is_none()),
-            is_open_there: there.is_some_and(|it| !has_ended(it)),
+            is_open_here: match is_open {
+                true if is_beginning => Open::Either,
+                true => Open::Yes,
+                false => Open::No,
+            },
+            is_open_there: match there {
+                None if is_beginning => Open::Either,
+                Some(records) if !has_ended(records) && is_ending => Open::Either,
+                Some(records) if !has_ended(records) => Open::Yes,
+                _ => Open::No,
+            },
         })
     }
 
     fn nothing() -> Self {
         let must = Must::GoBack;
-        Self { operation: None, must, is_open_here: false, is_open_there: false }
+        Self { operation: None, must, is_open_here: Open::No, is_open_there: Open::No }
     }
 }
 

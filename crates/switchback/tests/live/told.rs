@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::rule::Left;
+use super::rule::{Left, Open};
 use crate::common::store::Line;
 
 /// Lines of a history that are open, or that say something else than what has become of the command.
@@ -46,19 +46,21 @@ pub(super) fn by_its_line(code: Option<i32>, line: Option<&Line>) -> Option<Stri
 pub(super) fn by_recovery(
     document: &Value,
     left: &Left,
-    is_open: bool,
+    is_open: Open,
     committed: bool,
 ) -> Option<String> {
     let outcome = document["outcome"].as_str().unwrap_or_default();
     let agrees = match outcome {
-        "up_to_date" => !is_open,
-        "committed" => is_open && committed,
-        "interrupted" | "rolled_back" | "failed" => is_open && !committed,
+        "up_to_date" => is_open != Open::Yes,
+        "committed" => is_open != Open::No && committed,
+        "interrupted" | "rolled_back" | "failed" => is_open != Open::No && !committed,
         _ => false,
     };
     let is_success = matches!(outcome, "up_to_date" | "committed");
-    let is_its = !is_open || document["operation"].as_str() == left.operation.as_deref();
+    let is_its =
+        outcome == "up_to_date" || document["operation"].as_str() == left.operation.as_deref();
     let holds = agrees && document["success"] == is_success && is_its;
-    (!holds)
-        .then(|| format!("a recovery says {document}, committed: {committed}, was open: {is_open}"))
+    (!holds).then(|| {
+        format!("a recovery says {document}, committed: {committed}, was open: {is_open:?}")
+    })
 }
