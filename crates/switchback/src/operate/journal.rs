@@ -166,6 +166,28 @@ impl Journal<Fact> for TwinJournal<'_> {
     }
 }
 
+/// How many records two journals have in common, from the first on.
+pub fn in_common(one: &[Fact], other: &[Fact]) -> usize {
+    one.iter().zip(other).take_while(|(one, other)| one == other).count()
+}
+
+/// Whether the copy on the target tells more than what we have written: it is longer, or parts from ours
+/// where another store has taken the operation up. Since then what we know is not how things stand, and
+/// whoever went by it would not start what the other one has stopped.
+pub fn is_ahead(there: &[Fact], here: &[Fact]) -> bool {
+    let is_a_successors = |it: &Fact| {
+        matches!(
+            it,
+            Record::Interrupted
+                | Record::Retried
+                | Record::Accepted
+                | Record::StepStarted { presumed: true, .. }
+        )
+    };
+    let parting = in_common(there, here);
+    there.len() > here.len() || there.get(parting).is_some_and(is_a_successors)
+}
+
 /// Reads a transaction from the store.
 pub fn load(store: &Store, operation: &str) -> Answer<Vec<Fact>> {
     let lines = store.load(operation)?;

@@ -29,6 +29,7 @@ pub mod recover;
 pub mod report;
 pub mod result;
 pub mod service_url;
+mod take_in;
 #[cfg(test)]
 mod tests;
 mod told;

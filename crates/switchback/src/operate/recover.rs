@@ -14,13 +14,13 @@ use switchback_targets::{
 };
 
 use super::{
-    Answer, Request, Surroundings, Wanted,
+    Answer, Request, Surroundings,
     conclude::other_user,
     connect::{Connected, Fact, Kept},
     decisions,
-    execute::{Ended, begin, give_back, is_closed, is_over, lease_after, owner},
+    execute::{Ended, give_back, is_closed, is_over, lease_after, owner},
     journal::{self, TwinJournal},
-    now, prepare, report,
+    now, prepare, report, take_in,
     transact::{Course, Transaction},
     who::{has_ended, is_alive},
 };
@@ -94,11 +94,12 @@ pub async fn find(
         }
         if !(is_theirs || was_finished_elsewhere) {
             let is_unwatched = held.is_none() && may_work;
-            // The target hears first of what goes forward; we may have died before we wrote it here.
-            let is_behind =
-                kept.operation.as_ref() == Some(&operation) && records.len() < kept.journal.len();
-            let records = if is_behind { kept.journal.clone() } else { records };
-            let is_foreign = is_foreign || is_behind;
+            // The target hears first of what goes forward, and we may have died before we wrote it here;
+            // or another store has gone on with it since.
+            let is_ahead = kept.operation.as_ref() == Some(&operation)
+                && journal::is_ahead(&kept.journal, &records);
+            let records = if is_ahead { kept.journal.clone() } else { records };
+            let is_foreign = is_foreign || is_ahead;
             return Ok(Some(Interrupted { operation, records, is_foreign, held, is_unwatched }));
         }
         if !may_work {
@@ -120,7 +121,7 @@ pub async fn find(
             if !known.is_empty() && is_closed(&known) {
                 return Ok(lone_lease(held));
             }
-            let is_foreign = known.len() < kept.journal.len();
+            let is_foreign = journal::is_ahead(&kept.journal, &known);
             let records = if is_foreign { kept.journal.clone() } else { known };
             // What is stuck waits for a person, and nobody works on it.
             let is_unwatched =
@@ -255,7 +256,7 @@ pub async fn recover(
     ended.map(Some)
 }
 
-/// All that was written of a transaction by now, and whether more of it is with the target than here.
+/// All that was written of a transaction by now, and whether the target knows more of it than we do.
 async fn latest(
     around: &Surroundings<'_>,
     connected: &Connected,
@@ -265,7 +266,7 @@ async fn latest(
     let here = journal::load(around.store, &interrupted.operation)?;
     let is_same = kept.operation.as_ref() == Some(&interrupted.operation);
     let there = if is_same { kept.journal } else { Vec::new() };
-    let has_more = there.len() > here.len();
+    let has_more = journal::is_ahead(&there, &here);
     Ok((if has_more { there } else { here }, has_more))
 }
 
@@ -280,7 +281,7 @@ async fn run(
 ) -> Answer<Ended> {
     let operation = &interrupted.operation;
     if interrupted.is_foreign {
-        take_in(around, connected, request, interrupted, started_at)?;
+        take_in::take_in(around, connected, request, interrupted, started_at)?;
     }
     let kept = connected.kept().await?;
     let reporter = report::reporter(around, operation, &connected.name);
@@ -317,47 +318,6 @@ async fn run(
     let (operation, records) = (operation.clone(), journal.records().to_vec());
     let (evidence, killed) = (driver.take_evidence(), driver.take_killed());
     Ok(Ended { operation, outcome, records, evidence, killed, started_at })
-}
-
-/// Copies another store's transaction into ours, so that it can go on from here.
-fn take_in(
-    around: &Surroundings<'_>,
-    connected: &Connected,
-    request: &Request,
-    interrupted: &Interrupted,
-    started_at: u64,
-) -> Answer<()> {
-    let operation = &interrupted.operation;
-    let known = journal::load(around.store, operation)?.len();
-    // It may be ours, and thought over before what was written with the target appeared there.
-    let is_new = matches!(around.store.operation(operation)?, Lookup::Missing);
-    if is_new {
-        let request = Request {
-            goal: asked(&interrupted.records, operation),
-            trigger: "manual".to_owned(),
-            ..request.clone()
-        };
-        let since = interrupted.held.as_ref().map(|it| it.holder.since);
-        let begun_at = since.unwrap_or(started_at).min(started_at);
-        begin(around, connected, &request, operation, begun_at)?;
-    }
-    for (sequence, record) in interrupted.records.iter().enumerate().skip(known) {
-        let text = serde_json::to_string(record)
-            .map_err(|it| CommandError::new("internal", it.to_string()))?;
-        around.store.append(operation, u64::try_from(sequence).unwrap_or(u64::MAX), &text)?;
-    }
-    Ok(())
-}
-
-/// What was asked for, as the plan tells: an update makes a release of its own.
-fn asked(records: &[Fact], operation: &str) -> Wanted {
-    let makes_one = |change: &Change| matches!(change, Change::RecordRelease { commit } if commit.release.operation.as_deref() == Some(operation));
-    match records.first() {
-        Some(Record::Opened { plan, .. }) if !plan.seal.iter().any(|it| makes_one(&it.change)) => {
-            Wanted::Rollback { to: None, with_data: false }
-        }
-        _ => Wanted::default(),
-    }
 }
 
 /// The data that the transaction is about, as its plan names it; else what the container has.

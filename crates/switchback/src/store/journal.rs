@@ -161,6 +161,23 @@ impl Store {
         }
     }
 
+    /// Replaces what the journal of an operation has from record `from` on by what another store has
+    /// written there: all of it, or nothing.
+    pub fn continue_with(
+        &self,
+        operation: &str,
+        from: u64,
+        records: &[String],
+    ) -> Result<(), StoreError> {
+        self.write_with_reserve("continue the journal", |transaction| {
+            statement(transaction, ERASE)?.execute(params![operation, from])?;
+            for (sequence, record) in (from..).zip(records) {
+                statement(transaction, APPEND)?.execute(params![operation, sequence, record])?;
+            }
+            Ok(())
+        })
+    }
+
     /// All records of an operation in their order; none if nothing was written, or nothing is known
     /// of the operation.
     pub fn load(&self, operation: &str) -> Result<Vec<String>, StoreError> {

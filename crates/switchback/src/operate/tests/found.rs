@@ -83,6 +83,25 @@ fn what_was_said_by_an_update_that_its_engine_left_stays_in_the_history() {
     });
 }
 
+/// The old version served again, and only its own store knew. The other store stopped it, to start it as it
+/// should, and died in between; the first one had it down as started, found it still, and was stuck.
+#[test]
+fn what_another_store_has_stopped_on_a_way_back_is_started_by_the_first_one() {
+    plays_each(|player| {
+        let scenario = Scenario::IllUpdate;
+        let lines = player.places(scenario).lines;
+        let started = lines.iter().rposition(|it| it.contains(": start ")).expect("it is there");
+        let dies = |(first, at)| {
+            let first = BTreeMap::from([(first, Act::DieBefore)]);
+            let second = (Who::Other, 0, BTreeMap::from([(at, Act::DieAfter)]));
+            Schedule { scenario, first, second, last: Who::Same, is_lost: false }
+        };
+        // From 78 on the other store acts.
+        let places = (started + 1..=started + 15).step_by(7);
+        places.flat_map(|first| (78..=86).map(move |at| dies((first, at)))).collect()
+    });
+}
+
 /// Where a schedule is like this one but for when a process dies, at each of those times.
 fn plays_each(schedules: impl FnOnce(&Player) -> Vec<Schedule> + Send) {
     with_room(|| {

@@ -291,8 +291,9 @@ impl Found<'_> {
             self.expect(is_true, || format!("it said {said}, committed: {committed}"));
             let line = history.iter().find(|it| it.begun.id == operation);
             let told = line.and_then(|it| it.finished.as_ref()).map(|it| it.outcome.as_str());
-            // Another store may have come to another end meanwhile.
-            let is_kept = !knows || self.taken_over || told.is_none_or(|it| said == it);
+            // Another store may have come to another end meanwhile, and this may be its history.
+            let is_kept =
+                !knows || self.taken_over || self.is_lost || told.is_none_or(|it| said == it);
             self.expect(is_kept, || format!("it said {said}, and the history {told:?}"));
         }
         let Some(last) =

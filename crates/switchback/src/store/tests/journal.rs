@@ -36,6 +36,27 @@ fn a_journal_is_read_as_it_was_written() {
 }
 
 #[test]
+fn what_another_store_has_written_replaces_ours_from_where_they_part() {
+    let (_dir, store) = fresh();
+    store.begin(&update("a1", 1)).unwrap();
+    store.begin(&update("b2", 1)).unwrap();
+    for (sequence, record) in (0..).zip(["opened", "started", "applied", "undone"]) {
+        store.append("a1", sequence, record).unwrap();
+        store.append("b2", sequence, record).unwrap();
+    }
+    store.continue_with("a1", 2, &["interrupted".to_owned()]).unwrap();
+    assert_eq!(store.load("a1").unwrap(), ["opened", "started", "interrupted"]);
+    assert_eq!(store.load("b2").unwrap().len(), 4);
+    store.append("a1", 3, "undone").unwrap();
+
+    // All of it or nothing.
+    fail_commits_after(&store, "INSERT ON journal", "half");
+    store.continue_with("a1", 1, &["retried".to_owned()]).unwrap_err();
+    stop_failing(&store, "half");
+    assert_eq!(store.load("a1").unwrap(), ["opened", "started", "interrupted", "undone"]);
+}
+
+#[test]
 fn a_journal_has_no_gaps_and_no_second_version_of_a_record() {
     let (_dir, store) = fresh();
     store.begin(&update("a1", 1)).unwrap();
