@@ -138,6 +138,7 @@ impl Sweep {
             let is_taken = recovered.stdout.contains(TAKEN) || recovered.stderr.contains(TAKEN);
             if recovered.code == Some(5) && is_taken {
                 said = format!("{said}\n{recovered}");
+                judge.was_in_the_way = true;
                 spare.kill_engine();
                 spare.wait_until_it_answers();
                 recovered = world.run_json(&["recover", "web", "-y"]);
