@@ -19,20 +19,22 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         state: &StateOf<D>,
         fact: Fact<D>,
     ) -> Result<Fact<D>, Fenced> {
-        late.push((state.clone(), fact.clone()));
-        let Err(error) = self.catch_up(late).await else { return Ok(fact) };
+        let written = match self.catch_up(late).await {
+            Ok(()) => self.append(state, &fact).await,
+            unwritten => unwritten,
+        };
+        let Err(error) = written else { return Ok(fact) };
         self.still_ours(true).await?;
-        // Nothing can be written behind a beginning that is not there.
-        if !matches!(fact, Record::Opened { .. }) {
-            let _replaced = late.pop();
+        if matches!(fact, Record::Opened { .. }) {
+            // Nothing can be written behind a beginning that is not there.
+            late.push((state.clone(), fact.clone()));
         }
         let is_end = matches!(fact, Record::Closed { .. });
         let fact = unwritten(state, fact, &error);
-        if matches!(state.phase(), Phase::Retiring) && !is_end {
-            // Whoever reads the journal without its end retires the rest.
-            return Ok(fact);
+        // Of the retiring only its end: whoever reads the journal without one retires the rest.
+        if is_end || !matches!(state.phase(), Phase::Retiring) {
+            late.push((state.clone(), fact.clone()));
         }
-        late.push((state.clone(), fact.clone()));
         Ok(fact)
     }
 
@@ -40,10 +42,15 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
     /// reads a journal without its end goes back once more.
     pub(super) async fn catch_up(&mut self, late: &mut Late<D>) -> Result<(), JournalError> {
         while let Some((state, fact)) = late.first() {
-            self.journal.append(fact).await?;
-            self.report(state, fact);
+            self.append(state, fact).await?;
             let _written = late.remove(0);
         }
+        Ok(())
+    }
+
+    async fn append(&mut self, state: &StateOf<D>, fact: &Fact<D>) -> Result<(), JournalError> {
+        self.journal.append(fact).await?;
+        self.report(state, fact);
         Ok(())
     }
 }

@@ -36,14 +36,14 @@ pub(super) fn take_in(
         begin(around, connected, &request, operation, begun_at)?;
     }
     let records = &interrupted.records;
+    if known == *records {
+        return Ok(());
+    }
     let same = journal::in_common(&known, records);
     let texts: Result<Vec<String>, _> = records[same..].iter().map(serde_json::to_string).collect();
     let texts = texts.map_err(|it| CommandError::new("internal", it.to_string()))?;
     let from = u64::try_from(same).unwrap_or(u64::MAX);
-    if !texts.is_empty() || known.len() > same {
-        around.store.continue_with(operation, from, &texts)?;
-    }
-    Ok(())
+    Ok(around.store.continue_with(operation, from, &texts)?)
 }
 
 /// What was asked for, as the plan tells: an update makes a release of its own.
