@@ -17,6 +17,7 @@ use super::{
     proxy::{Act, Moment, Proxy, Request},
     store::records_in,
     survival::Noted,
+    sweep::is_full,
 };
 
 /// Less than the 10 s after which the program gives up a request that reads.
@@ -225,7 +226,7 @@ impl Places {
     pub(crate) fn new((first, step): (usize, usize), full_step: usize, requests: &[usize]) -> Self {
         let total = requests.len();
         assert!(total >= FEWEST, "the command made {total} requests");
-        let is_full = std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full");
+        let is_full = is_full();
         let has_new_record = |at: usize| at > 1 && requests[at - 1] > requests[at - 2];
         let is_tried = |at: &usize| match is_full {
             true => *at % full_step == 1 || has_new_record(*at),

@@ -16,6 +16,7 @@ pub(crate) mod service;
 pub(crate) mod spare;
 pub(crate) mod store;
 pub(crate) mod survival;
+pub(crate) mod sweep;
 pub(crate) mod target;
 pub(crate) mod wire;
 pub(crate) mod world;

@@ -1,6 +1,6 @@
 //! The store, read beside the program and never written.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -60,6 +60,16 @@ impl World {
     /// belongs to, or what follows it. `planning` where nothing was written.
     pub(crate) fn phase(&self) -> &'static str {
         phase_in(&self.state("state"))
+    }
+
+    /// Puts a copy of the store on another disk. The program has closed it then, and all of it is in one
+    /// file.
+    #[track_caller]
+    pub(crate) fn copy_store(&self, to: &Path) {
+        let _known = self.run(&["status", "web"]).exits(0);
+        let copy = to.join("switchback.db");
+        fs::copy(self.state("state").join("switchback.db"), &copy).expect("the store is copied");
+        fs::File::open(copy).and_then(|it| it.sync_all()).expect("it is on the disk");
     }
 
     fn open(&self, store: &str) -> Option<Connection> {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     time::{Duration, Instant},
 };
 
@@ -96,6 +97,19 @@ impl<'a> Judge<'a> {
     pub(super) fn hears(&mut self, store: &'static str, recovery: &Output) {
         let document = serde_json::from_str(&recovery.stdout).unwrap_or_default();
         self.recoveries.push((store, document));
+    }
+
+    /// Has it recovered, by another store first or at once by the one whose process was killed, which
+    /// learns how it ended.
+    #[track_caller]
+    pub(super) fn has_it_recovered(&mut self, by_another: bool, said: &mut String) {
+        let stores: &[_] = if by_another { &["other", "state"] } else { &["state"] };
+        for store in stores {
+            let recovered = self.world.run_by(store, &["recover", "web", "-y", "-o", "json"]);
+            writeln!(said, "{recovered}").ok();
+            assert_eq!(recovered.code, Some(0), "the store {store} recovers it: {recovered}");
+            self.hears(store, &recovered);
+        }
     }
 
     /// Everything that is not as it should be. Whether the command has been committed, if nothing is.

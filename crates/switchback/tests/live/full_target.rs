@@ -12,6 +12,7 @@ use crate::common::{
     proxy::{Act, Moment, Proxy, Request},
     spare::Spare,
     survival::{Case, Noted},
+    sweep::is_full,
 };
 
 const ROWS: usize = 4;
@@ -120,7 +121,7 @@ fn one(spare: &Spare, world: &World, from: usize) -> bool {
 fn records_that_take_no_more_writes_leave_one_version_serving() {
     let spare = Spare::take();
     let _records = spare.machine().on_small_records(64);
-    let is_full = std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full");
+    let is_full = is_full();
     let mut world = None;
     let (mut from, step) = if is_full { (1, 1) } else { (2, 5) };
     while from < PROGRAMS_MAX {

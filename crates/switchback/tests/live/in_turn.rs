@@ -18,17 +18,13 @@ use super::{
     rule::Must,
     scenario::Scenario,
 };
-use crate::common::{World, process::Output, survival::Case};
+use crate::common::{World, process::Output, survival::Case, sweep::is_full};
 
 /// So many failures are enough to read.
 const ENOUGH: usize = 10;
 
 /// Of two cores; these tests wait more than they work.
 const WORKERS: usize = 3;
-
-pub(super) fn is_full() -> bool {
-    std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full")
-}
 
 /// How a command ended that was to be killed.
 pub(super) enum Ended {
@@ -75,14 +71,7 @@ impl Left<'_> {
         let mut case = None;
         if was_killed {
             case = Some(Case::seen(world, event, scenario.from(), scenario.to));
-            // The store whose process was killed learns how it ended.
-            let stores: &[_] = if by_another { &["other", "state"] } else { &["state"] };
-            for store in stores {
-                let recovered = world.run_by(store, &["recover", "web", "-y", "-o", "json"]);
-                writeln!(said, "{recovered}").ok();
-                assert_eq!(recovered.code, Some(0), "the store {store} recovers it");
-                judge.hears(store, &recovered);
-            }
+            judge.has_it_recovered(by_another, said);
         } else {
             assert_eq!(output.code, Some(scenario.code), "{output}");
         }

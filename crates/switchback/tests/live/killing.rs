@@ -9,13 +9,14 @@ use rustix::process::Signal;
 
 use super::{
     consistent::Standing,
-    in_turn::{self, Ended, Left, is_full},
+    in_turn::{self, Ended, Left},
     scenario::{FAILING, ROLLBACK, Scenario, UPDATE},
 };
 use crate::common::{
     World,
     process::{Output, Running},
     proxy::{Moment, Proxy},
+    sweep::is_full,
 };
 
 /// Of the requests of a command at least so many are tried: 137 to 171 were counted.

@@ -13,12 +13,13 @@ use switchback_testkit::Disk;
 
 use super::{
     consistent::Standing,
-    in_turn::{self, Ended, Left, is_full},
+    in_turn::{self, Ended, Left},
     scenario::{FAILING, ROLLBACK, Scenario, UPDATE},
 };
 use crate::common::{
     World,
     process::{Output, Running},
+    sweep::is_full,
 };
 
 /// A command syncs its store at least so often: 39 to 49 times were counted.
@@ -36,14 +37,10 @@ struct Place {
 impl Place {
     fn new(scenario: Scenario) -> Self {
         let world = scenario.world();
-        // It has closed its store then, and all of it is in one file.
-        let _known = world.run(&["status", "web"]).exits(0);
         let disk =
             Disk::mount_beside("switchback.db-shm").expect("FUSE and the right to mount (be root)");
+        world.copy_store(disk.path());
         let state = world.state("state");
-        let copy = disk.path().join("switchback.db");
-        fs::copy(state.join("switchback.db"), &copy).expect("the store is copied");
-        fs::File::open(copy).and_then(|it| it.sync_all()).expect("it is on the disk");
         fs::rename(&state, world.state("before")).expect("the store is put aside");
         symlink(disk.path(), &state).expect("the disk stands in its place");
         Self { world, disk }

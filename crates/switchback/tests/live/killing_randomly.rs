@@ -71,13 +71,7 @@ fn one(world: &World, scenario: Scenario, after: Duration, by: &str, said: &mut 
     let mut judge = judge.unwrap_or_else(|it| panic!("{it}"));
     writeln!(said, "left: {:?}", judge.left).ok();
     let case = Case::seen(world, "SIGKILL at a random moment", was, to);
-    let stores: &[_] = if by == "other" { &["other", "state"] } else { &["state"] };
-    for store in stores {
-        let recovered = world.run_by(store, &["recover", "web", "-y", "-o", "json"]);
-        writeln!(said, "{recovered}").ok();
-        assert_eq!(recovered.code, Some(0), "{recovered}");
-        judge.hears(store, &recovered);
-    }
+    judge.has_it_recovered(by == "other", said);
     let committed = judge.judges().unwrap_or_else(|it| panic!("{it}"));
     let by = if by == "other" { "another store" } else { "the same store" };
     // A command that had ended by then was not killed.

@@ -17,6 +17,7 @@ use crate::common::{
     proxy::{Act, Moment, Proxy},
     spare::Spare,
     survival::Case,
+    sweep::is_full,
 };
 
 const ROWS: usize = 4;
@@ -102,10 +103,6 @@ fn recovered(world: &World, by: &str, old: &str, killed: &Output, lasts: Duratio
 
 fn stops(line: &str) -> bool {
     line.contains("/stop?t=")
-}
-
-fn is_full() -> bool {
-    std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full")
 }
 
 /// The engine goes on with a stop until it kills, which must not hit what was started meanwhile.

@@ -28,6 +28,17 @@ pub(super) enum Open {
     Either,
 }
 
+impl Open {
+    /// Whether it is open, and what decides that is just being written.
+    fn of(is_open: bool, is_being_written: bool) -> Self {
+        match (is_open, is_being_written) {
+            (false, _) => Self::No,
+            (true, false) => Self::Yes,
+            (true, true) => Self::Either,
+        }
+    }
+}
+
 /// What a command has left.
 #[derive(Debug)]
 pub(super) struct Left {
@@ -64,16 +75,10 @@ impl Left {
         Ok(Self {
             operation: Some(line.id.clone()),
             must,
-            is_open_here: match is_open {
-                true if is_beginning => Open::Either,
-                true => Open::Yes,
-                false => Open::No,
-            },
+            is_open_here: Open::of(is_open, is_beginning),
             is_open_there: match there {
-                None if is_beginning => Open::Either,
-                Some(records) if !has_ended(records) && is_ending => Open::Either,
-                Some(records) if !has_ended(records) => Open::Yes,
-                _ => Open::No,
+                Some(records) => Open::of(!has_ended(records), is_ending),
+                None => Open::of(is_beginning, is_beginning),
             },
         })
     }

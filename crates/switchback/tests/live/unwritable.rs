@@ -22,6 +22,7 @@ use crate::common::{
     proxy::{Moment, Proxy},
     store::phase_in,
     survival::Case,
+    sweep::is_full,
 };
 
 const ROWS: usize = 3;
@@ -47,14 +48,6 @@ fn serving(name: &str) -> World {
     world
 }
 
-/// Puts a copy of the world's store on another disk; the program has closed it.
-fn move_store(world: &World, to: &Path) {
-    let _known = world.run(&["status", "web"]).exits(0);
-    let copy = to.join("switchback.db");
-    fs::copy(world.state("state").join("switchback.db"), &copy).expect("the store is copied");
-    fs::File::open(copy).and_then(|it| it.sync_all()).expect("it is on the disk");
-}
-
 fn run(world: &World, state: &Path, engine: &str, arguments: &[&str]) -> Running {
     let mut command = world.command("state", engine, arguments);
     command.env("SWITCHBACK_STATE", state);
@@ -72,7 +65,7 @@ impl Place {
         let world = serving(name);
         let disk =
             Disk::mount_beside("switchback.db-shm").expect("FUSE and the right to mount (be root)");
-        move_store(&world, disk.path());
+        world.copy_store(disk.path());
         Self { world, disk }
     }
 
@@ -134,7 +127,7 @@ fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
 
 /// Tries every `step`-th place, as many at a time as there are workers.
 fn sweep(name: &str, trouble: Trouble, (first, step): (usize, usize)) {
-    let is_full = std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full");
+    let is_full = is_full();
     let (first, step) = if is_full { (0, 1) } else { (first, step) };
     let (next, end, tried) =
         (AtomicUsize::new(first), AtomicUsize::new(SYNCS_MAX), Mutex::default());
@@ -181,7 +174,7 @@ fn a_journal_on_an_ill_disk_from_any_record_on_leaves_one_version_serving() {
 fn a_disk_that_fills_up_during_the_switch_stops_nothing() {
     let world = serving("reserve");
     let disk = SmallDisk::new(8_192);
-    move_store(&world, disk.path());
+    world.copy_store(disk.path());
     let socket = world.folder.path().join("engine.sock");
     let never = (0, Moment::HeldBack, Signal::TERM);
     let proxy = Proxy::start(&socket, world.lab.engine_url(), never);

@@ -216,7 +216,7 @@ fn no_secret_of_what_is_declared_is_told_or_kept_outside_the_targets_record() {
 /// `SWITCHBACK_SWEEP=full` in the environment they are all listened to here too.
 #[test]
 fn no_secret_of_what_was_adopted_is_told_or_kept_outside_the_targets_record() {
-    let is_full = std::env::var("SWITCHBACK_SWEEP").is_ok_and(|it| it == "full");
+    let is_full = crate::common::sweep::is_full();
     nobody_sings("given", false, if is_full { &FORMS } else { &FORMS[1..2] });
 }
 
