@@ -34,6 +34,10 @@ pub trait Driver: Target {
     /// What stood there before `change`, as far as the plan alone tells. Used when another
     /// controller's transaction is taken back and only its plan and phase are known.
     fn presumed(change: &Self::Change) -> Before;
+
+    /// Lets run again what `change` has ended and its undo has started, if that has ended since. Whatever
+    /// runs, and whatever else stands in its place, is left alone.
+    fn revive(&self, change: &Self::Change) -> impl Answer<()>;
 }
 
 /// What a barrier may do once its patience is over.

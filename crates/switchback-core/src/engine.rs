@@ -5,6 +5,8 @@
 
 mod interrupt;
 mod report;
+mod revive;
+mod verify;
 mod write;
 
 use std::future::Future;
@@ -12,11 +14,9 @@ use std::future::Future;
 pub use self::{interrupt::Interrupt, report::Reporter};
 use crate::{
     Before, Cause, Clock, Driver, Fenced, Force, HealthGate, Journal, JournalError, Lease, Millis,
-    Next, Outcome, Part, Plan, Record, Sample, Seen, State, Step, Target, TargetError, Verdict,
+    Next, Outcome, Part, Plan, Record, State, Step, Target, TargetError,
     clock::stood_still,
     decide::setback,
-    event::EventKind,
-    gate::{Judged, Looks},
     next,
     record::FORMAT,
     state::{Job, Phase},
@@ -135,12 +135,16 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
 
     async fn run(&mut self, mut state: StateOf<D>, mut fact: Fact<D>) -> Result<Outcome, Fenced> {
         let mut late = write::Late::<D>::new();
+        let mut was_left = !matches!(fact, Record::Opened { .. });
         loop {
             fact = self.write(&mut late, &state, fact).await?;
             state.record(&fact).expect("`next` leads only to legal records");
             if let Some(stop) = self.interrupted(&state) {
                 fact = stop;
                 continue;
+            }
+            if std::mem::take(&mut was_left) {
+                self.revive(&state).await?;
             }
             let turn = match next(&state) {
                 Next::Done(outcome) => {
@@ -297,29 +301,6 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         settled.unwrap_or(late).map_err(|it| failed(step, it))
     }
 
-    async fn verify(&self, state: &StateOf<D>) -> Result<Fact<D>, Cause> {
-        let policy = &state.plan().gate;
-        let is_back = matches!(state.phase(), Phase::Backward { .. });
-        let who = if is_back { Judged::Old } else { Judged::New };
-        let mut looks = Looks::open(self.clock.now());
-        loop {
-            let seen = self.within(policy.patience, self.gate.probe()).await;
-            self.report_probe(seen.as_ref());
-            looks.push(policy, self.clock.now(), seen);
-            let samples = looks.samples();
-            match policy.judge(who, samples) {
-                Verdict::Healthy => return Ok(Record::Verified { evidence: evidence(samples) }),
-                Verdict::Unhealthy(cause) => return Err(cause),
-                Verdict::Undecided if is_back => self.clock.sleep(policy.interval).await,
-                Verdict::Undecided => tokio::select! {
-                    () = self.clock.sleep(policy.interval) => {}
-                    () = self.interrupt.asked() => return Err(Cause::Interrupted),
-                },
-            }
-            looks.pause(policy, self.clock.now());
-        }
-    }
-
     async fn in_time<T>(&self, step: &Step<D::Change>, work: impl Answer<T>) -> Result<T, Cause> {
         let late = Err(TargetError::TimedOut { after: step.limit });
         self.within(step.limit, work).await.unwrap_or(late).map_err(|it| failed(step, it))
@@ -339,15 +320,6 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
         }
         tokio::select! { biased; done = work => Some(done), () = self.clock.sleep(span) => None }
     }
-
-    fn report_probe(&self, seen: Option<&Seen>) {
-        let message = seen.map_or_else(|| "no answer in time".to_owned(), Seen::summary);
-        let ready = seen.is_some_and(Seen::is_ready);
-        self.reporter.send(
-            self.clock.now(),
-            EventKind::Probe { ready, message, streak: None, streak_needed: None },
-        );
-    }
 }
 
 /// Why a transaction could not be taken up again.
@@ -363,13 +335,6 @@ pub enum RecoverError {
 
 fn failed<C>(step: &Step<C>, error: TargetError) -> Cause {
     Cause::Step { step: step.id, error }
-}
-
-fn evidence(samples: &[Sample]) -> String {
-    let last = samples.last();
-    let seen = last.and_then(|it| it.seen.as_ref()).map(Seen::summary).unwrap_or_default();
-    let span = crate::words::milliseconds(last.map_or(0, |it| it.offset));
-    format!("{} looks in {span}, the last: {seen}", samples.len())
 }
 
 #[cfg(test)]

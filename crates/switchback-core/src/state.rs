@@ -184,6 +184,14 @@ impl<C: Clone, R: Clone> State<C, R> {
         })
     }
 
+    /// What was taken back, the latest first.
+    pub fn undone(&self) -> impl Iterator<Item = Job<'_, C, R>> {
+        let was_undone =
+            |it: &&Entry<R>| it.progress == Progress::Over && it.before != Before::Present;
+        let steps = self.plan.steps().rev();
+        steps.filter_map(move |(_, it)| Some((it, self.entry(it.id).filter(was_undone)?)))
+    }
+
     /// Whether the running version was disturbed.
     pub fn was_switched(&self) -> bool {
         self.plan.apply.iter().any(|it| self.steps.contains_key(&it.id))

@@ -168,6 +168,13 @@ impl Driver for Facts {
     fn presumed(_: &String) -> Before {
         Before::Absent
     }
+
+    async fn revive(&self, change: &String) -> Result<(), TargetError> {
+        if change == "stop" {
+            self.make(change, false);
+        }
+        Ok(())
+    }
 }
 
 impl HealthGate for Facts {

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::common::{
@@ -218,4 +219,41 @@ fn a_new_version_removed_in_its_gate_goes_back_and_bans_nothing() {
     assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{back}");
     world.gate("interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"1s\"\nhealthy_deadline = \"12s\"");
     world.run_json(&["update", "web", "-y"]).exits(0).has("/release", "r2");
+}
+
+#[test]
+fn an_old_version_stopped_while_it_proves_itself_again_is_started_by_whoever_recovers() {
+    let world = prepared("stopped");
+    world.gate("interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"4s\"\nhealthy_deadline = \"6s\"");
+    let old = world.id();
+    world.publish("2.1.0", &[("LEDGER_HEALTH", "never")]);
+    let running = world.start(&["update", "web", "-y", "-o", "json"]);
+    world.until("the new version runs", || world.serving() == "2.1.0");
+    world.until("the old one is back", || world.serving() == "1.0.0");
+    world.docker(&["stop", &world.name]);
+    let stuck = running.wait().exits(5).has("/outcome", "stuck");
+    assert_eq!(world.serving(), "", "nobody else starts it:\n{stuck}");
+
+    let recovered = world.run_json(&["recover", "web", "-y"]).exits(0);
+    assert_eq!(world.id(), old, "{stuck}\n{recovered}");
+    assert_eq!((world.serving(), world.rows()), ("1.0.0".to_owned(), 3), "{stuck}\n{recovered}");
+    assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{stuck}\n{recovered}");
+}
+
+#[test]
+fn an_old_version_that_proves_itself_again_is_not_touched_by_whoever_recovers() {
+    let world = prepared("proving");
+    world.gate("interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"4s\"\nhealthy_deadline = \"6s\"");
+    world.publish("2.1.0", &[("LEDGER_HEALTH", "never")]);
+    let running = world.start(&["update", "web", "-y", "-o", "json"]);
+    world.until("the new version runs", || world.serving() == "2.1.0");
+    world.until("the old one is back", || world.serving() == "1.0.0");
+    let started = world.service()["State"]["StartedAt"].clone();
+    running.signal(Signal::KILL);
+    let killed = running.wait();
+    assert_eq!(killed.code, None, "it is killed:\n{killed}");
+    let recovered = world.run_json(&["recover", "web", "-y"]).exits(0);
+    let recovered = recovered.has("/outcome", "rolled_back");
+    assert_eq!(world.service()["State"]["StartedAt"], started, "{killed}\n{recovered}");
+    assert_eq!((world.serving(), world.rows()), ("1.0.0".to_owned(), 3), "{recovered}");
 }

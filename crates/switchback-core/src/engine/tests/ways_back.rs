@@ -2,7 +2,7 @@
 
 use super::{
     crash::cuts,
-    lab::{Fault, Health, Lab, broken},
+    lab::{Fact, Fault, Health, Lab, World, broken},
 };
 use crate::{
     Before, Cause, Outcome, Record, StepId, TargetError, engine::UNDO_LIMIT_MIN, gate::Baseline,
@@ -115,6 +115,58 @@ async fn an_old_version_that_does_not_come_back_is_stuck() {
     let mended = Lab::found(&std::mem::take(&mut written), &world);
     assert_eq!(mended.recover().await, Outcome::RolledBack { cause: broken(3, "start") });
     assert_eq!(mended.facts(), ["old", "old up"]);
+}
+
+/// A way back that was left after it had started the old version, or stuck because that one was ill: what
+/// was written of it, and the world at that moment.
+async fn left_with_the_old_version() -> Vec<(Vec<(Fact, World)>, World)> {
+    let lab = Lab { health: Health::BothAreIll, ..Lab::with(("start", Fault::Fails)) };
+    let (outcome, written) = lab.updated().await;
+    assert!(matches!(outcome, Outcome::Stuck { .. }));
+    let is_started = |it: &Record<_, _>| matches!(it, Record::StepUndone { step } if step.0 == 2);
+    let at = written.iter().position(|it| is_started(&it.0)).unwrap();
+    let worlds = [written[..=at].to_vec(), written];
+    worlds.map(|it| (it.clone(), it.last().unwrap().1.clone())).into()
+}
+
+#[tokio::test]
+async fn an_old_version_that_ended_before_it_had_proven_itself_is_started_once_more() {
+    for (written, mut world) in left_with_the_old_version().await {
+        world.make("stop", true);
+        let lab = Lab::found(&written, &world);
+        lab.fault("stop", Fault::UndoFails, 2);
+        assert_eq!(lab.recover().await, Outcome::RolledBack { cause: broken(3, "start") });
+        assert_eq!(lab.facts(), ["old", "old up"]);
+        let log = lab.world.lock().unwrap().log.join(", ");
+        assert!(
+            log.ends_with("start again, start again, start again, probe, undo create, undo pull")
+        );
+        // No barrier, which would use force on what serves by then.
+        assert!(lab.settled.lock().unwrap().iter().all(|it| it.0 != "stop"));
+    }
+}
+
+#[tokio::test]
+async fn an_old_version_that_cannot_be_started_once_more_is_the_gates_to_judge() {
+    for (written, mut world) in left_with_the_old_version().await {
+        world.make("stop", true);
+        let lab = Lab::found(&written, &world);
+        lab.fault("stop", Fault::UndoFails, 3);
+        assert!(matches!(lab.recover().await, Outcome::Stuck { .. }));
+        assert_eq!(lab.serves(), "nothing");
+        assert_eq!(lab.recover().await, Outcome::RolledBack { cause: broken(3, "start") });
+    }
+}
+
+#[tokio::test]
+async fn an_old_version_that_runs_is_only_judged() {
+    for (written, world) in left_with_the_old_version().await {
+        let (lab, before) = (Lab::found(&written, &world), world.log.len());
+        assert_eq!(lab.recover().await, Outcome::RolledBack { cause: broken(3, "start") });
+        let mut log = lab.world.lock().unwrap().log.split_off(before);
+        log.retain(|it| it != "probe");
+        assert_eq!(log, ["undo create", "undo pull"]);
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchback_core::{Before, Force, Millis, TargetError};
+use switchback_core::{Before, Force, Millis, TargetError, event::EventKind};
 
 use super::{ContainerDriver, Evidence};
 use crate::{
@@ -145,6 +145,30 @@ impl ContainerDriver {
         if !is_up(&found) {
             self.start(&subject, name).await?;
         }
+        if was == Was::Paused {
+            self.pause(&subject, name, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Once more, on a way back that somebody else has left. Only what has the name: nothing else is to run
+    /// beside it.
+    pub(super) async fn start_if_ended(
+        &self,
+        id: &str,
+        name: &str,
+        was: Was,
+    ) -> Result<(), TargetError> {
+        let Some(found) = self.look(name).await? else { return Ok(()) };
+        if is_up(&found) || !self.is_the_one(id, &found).await? {
+            return Ok(());
+        }
+        self.progress(EventKind::Warning {
+            code: "drifted".to_owned(),
+            message: format!("container {name} has ended meanwhile: it is started again"),
+        });
+        let subject = Subject::Existing(found["Id"].as_str().unwrap_or(id).to_owned());
+        self.start(&subject, name).await?;
         if was == Was::Paused {
             self.pause(&subject, name, true).await?;
         }

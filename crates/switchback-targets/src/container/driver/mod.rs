@@ -366,4 +366,13 @@ impl Driver for ContainerDriver {
             _ => Before::Absent,
         }
     }
+
+    async fn revive(&self, change: &Change) -> Result<(), TargetError> {
+        match change {
+            Change::StopContainer { id, name, was, .. } => {
+                self.start_if_ended(id, name, *was).await
+            }
+            _ => Ok(()),
+        }
+    }
 }

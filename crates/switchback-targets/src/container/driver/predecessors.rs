@@ -157,6 +157,18 @@ impl ContainerDriver {
         }
     }
 
+    /// Whether what is called so is the container with that id, or was made again in its place.
+    pub(super) async fn is_the_one(&self, id: &str, found: &Value) -> Result<bool, TargetError> {
+        if found["Id"] == id {
+            return Ok(true);
+        }
+        let known = match self.look(id).await? {
+            None => self.recorded(id).await?,
+            Some(_) => None,
+        };
+        Ok(known.is_some_and(|it| found["Image"] == json!(it.image)))
+    }
+
     async fn make_again(&self, name: &str, known: &Predecessor) -> Result<Value, TargetError> {
         self.progress(EventKind::Warning {
             code: "drifted".to_owned(),

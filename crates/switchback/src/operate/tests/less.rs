@@ -139,6 +139,10 @@ impl Driver for Less<&ContainerDriver> {
     fn presumed(change: &Change) -> Before {
         ContainerDriver::presumed(change)
     }
+
+    async fn revive(&self, change: &Change) -> Result<(), TargetError> {
+        self.inner.revive(change).await
+    }
 }
 
 impl HealthGate for Less<&ContainerGate> {

@@ -127,6 +127,19 @@ impl Driver for Lab {
     fn presumed(change: &String) -> Before {
         if change == "pull" { Before::Present } else { Before::Absent }
     }
+
+    async fn revive(&self, change: &String) -> Result<(), TargetError> {
+        let is_down = change == "stop" && self.world.lock().unwrap().holds(change);
+        if is_down {
+            self.assert_held(change);
+            self.world.lock().unwrap().log("start again");
+            if self.takes(change, &[Fault::UndoFails]).is_some() {
+                return Err(error(change));
+            }
+            self.world.lock().unwrap().make(change, false);
+        }
+        Ok(())
+    }
 }
 
 impl HealthGate for Lab {
