@@ -27,7 +27,7 @@ matrix() {
 # Those that have an engine of their own say nothing about this one, and the sweeps over kills at each
 # request and record are as long as all the rest; kills at random moments are among them.
 MATRIX_SKIPPED="--skip pruning --skip restarting --skip killing:: --skip killing_at_records --skip suspending::an_engine
-    --skip full_target --skip full_engine --skip late::a_creation --skip late::a_start"
+    --skip full_target --skip full_engine --skip late::a_creation --skip late::a_start --skip giving_up"
 # Nor do those about sockets, disks and users of this machine about an engine that is a container; and
 # it does not reach the registries that tests let fail, which listen on this machine only.
 MATRIX_SKIPPED_OWN="--skip bad_engine --skip bad_store --skip unwritable --skip registries"

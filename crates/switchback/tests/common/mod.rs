@@ -13,6 +13,7 @@ pub(crate) mod registry;
 pub(crate) mod registry_proxy;
 pub(crate) mod request;
 pub(crate) mod service;
+pub(crate) mod slow_runtime;
 pub(crate) mod spare;
 pub(crate) mod store;
 pub(crate) mod survival;

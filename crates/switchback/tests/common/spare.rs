@@ -53,6 +53,8 @@ impl Spare {
         let lock = File::create(&engine.lock).expect("a lock file beside the engine");
         lock.lock().expect("the lock");
         let spare = Self { machine: Machine(engine), _alone: lock };
+        // A test that was killed may have left it standing still.
+        spare.try_signal_engine("CONT").ok();
         spare.wait_until_it_answers();
         // Of a test that was killed.
         spare.leave_small_disk();
@@ -205,7 +207,9 @@ impl Machine {
         docker(self.url(), &["version"]).is_ok()
     }
 
-    fn docker(&self, arguments: &[&str]) -> String {
+    /// A command to it.
+    #[track_caller]
+    pub(super) fn docker(&self, arguments: &[&str]) -> String {
         docker(self.url(), arguments).unwrap_or_else(|it| panic!("docker {arguments:?}: {it}"))
     }
 

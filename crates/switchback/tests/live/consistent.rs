@@ -38,15 +38,36 @@ impl Standing {
             Value::String(ref name) => name.clone(),
             ref other => panic!("a snapshot has the name {other}"),
         };
-        let ours = format!("name={}", world.name);
-        let volumes = world.docker(&["volume", "ls", "--quiet", "--filter", &ours]);
         Self {
             service: world.service(),
             images: world.kept_images().into_iter().collect(),
             snapshots: world.kept_snapshots().iter().map(name).collect(),
-            volumes: volumes.lines().map(str::to_owned).collect(),
+            volumes: volumes(world),
             operations: world.history().len(),
         }
+    }
+
+    /// The container that serves.
+    pub(super) fn id(&self) -> &str {
+        self.service["Id"].as_str().expect("an inspect has an id")
+    }
+
+    /// What has to be the same whichever version serves afterwards, and is not: the configuration of what
+    /// serves, and the volumes.
+    fn changed(&self, service: &Value, volumes: &BTreeSet<String>) -> Vec<String> {
+        let mut broken = Vec::new();
+        differences("", &specification(&self.service), &specification(service), &mut broken);
+        if *volumes != self.volumes {
+            broken.push(format!("volumes are {volumes:?}, not {:?}", self.volumes));
+        }
+        broken
+    }
+
+    /// The same of what stands there now.
+    #[track_caller]
+    pub(super) fn assert_the_same_around(&self, world: &World, transcript: &str) {
+        let changed = self.changed(&world.service(), &volumes(world));
+        assert!(changed.is_empty(), "{}\n{transcript}", changed.join("\n"));
     }
 }
 
@@ -138,6 +159,7 @@ impl<'a> Judge<'a> {
             broken.extend(told::by_recovery(document, left, is_open, committed));
         }
         broken.extend(self.served(committed, &after));
+        broken.extend(self.before.changed(&after.service, &after.volumes));
         broken.extend(self.kept(committed, &after));
         // What a prune took and was made again on a way back is not the container of the record.
         let same_id = after.service["Id"] == self.before.service["Id"];
@@ -174,7 +196,7 @@ impl<'a> Judge<'a> {
         false
     }
 
-    /// One version serves, the right one, with all its data and as it did before.
+    /// One version serves, the right one, with all its data.
     fn served(&self, committed: bool, after: &Standing) -> Vec<String> {
         let (world, was_pruned) = (self.world, self.was_pruned);
         let expected = if committed { self.scenario.to } else { self.scenario.from() };
@@ -187,7 +209,7 @@ impl<'a> Judge<'a> {
         let is_kept = same_id != committed || was_pruned && !committed;
         // A prune takes the name of what stands still just then; whoever pulls gets it back.
         let is_named = tag.as_ref().is_ok_and(|it| after.service["Image"] == *it);
-        let mut broken: Vec<String> = [
+        [
             ("the version of the history serves", world.serving() == expected),
             ("every row is there", world.rows() == self.rows as u64),
             ("only a predecessor is parked", is_alone),
@@ -198,13 +220,10 @@ impl<'a> Judge<'a> {
         .into_iter()
         .filter(|(_, holds)| !holds)
         .map(|(what, _)| what.to_owned())
-        .collect();
-        let (was, is) = (specification(&self.before.service), specification(&after.service));
-        differences("", &was, &is, &mut broken);
-        broken
+        .collect()
     }
 
-    /// Images, snapshots and volumes that are kept without need, or missing.
+    /// Images and snapshots that are kept without need, or missing.
     fn kept(&self, committed: bool, after: &Standing) -> Vec<String> {
         let before = self.before;
         let recorded = self.world.recorded();
@@ -214,7 +233,6 @@ impl<'a> Judge<'a> {
                 wrong.push(format!("{what} are {is:?}, not {right:?}"));
             }
         };
-        same("volumes", &after.volumes, &before.volumes);
         // A prune takes image names, and what is made again may be kept under another.
         if !self.was_pruned {
             let named = names(&recorded, |it| &it["keep"]);
@@ -263,6 +281,13 @@ impl<'a> Judge<'a> {
         let made = copies.into_iter().filter(|(change, _, may)| *may && started(change));
         made.map(|(_, name, _)| name).collect()
     }
+}
+
+/// The volumes with names of this world.
+fn volumes(world: &World) -> BTreeSet<String> {
+    let ours = format!("name={}", world.name);
+    let volumes = world.docker(&["volume", "ls", "--quiet", "--filter", &ours]);
+    volumes.lines().map(str::to_owned).collect()
 }
 
 /// What the kept releases name.

@@ -8,6 +8,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::consistent::Standing;
 use crate::common::{
     Output, World,
     process::Running,
@@ -100,10 +101,11 @@ fn assert_nothing_is_open(world: &World, store: &str, transcript: &str) {
 }
 
 #[track_caller]
-fn assert_one_version(world: &World, is_new: bool, old: &str, transcript: &str) {
+fn assert_one_version(world: &World, is_new: bool, before: &Standing, transcript: &str) {
     let version = if is_new { "2.0.0" } else { "1.0.0" };
     assert_eq!(world.serving(), version, "{transcript}");
-    assert_eq!(world.id() != old, is_new, "{transcript}");
+    assert_eq!(world.id() != before.id(), is_new, "{transcript}");
+    before.assert_the_same_around(world, transcript);
     assert_eq!(world.rows(), ROWS as u64, "{transcript}");
     let left = world.temporary_containers();
     assert_eq!(left.len(), usize::from(is_new), "{left:?}\n{transcript}");
@@ -114,7 +116,7 @@ fn assert_one_version(world: &World, is_new: bool, old: &str, transcript: &str) 
 /// Somebody removes the lease's container when the update asks for its n-th change.
 fn removed(at: usize) -> Tried {
     let world = prepared(&format!("tidied{at}"));
-    let old = world.id();
+    let before = Standing::of(&world);
     let (engine, lease) =
         (world.lab.engine_url().to_owned(), format!("switchback-lease-{}", world.name));
     let noted = Noted::of(&world);
@@ -135,11 +137,11 @@ fn removed(at: usize) -> Tried {
     let transcript = format!("removed at change {at}\n{}\n{update}", changes(&proxy));
     let case = Case::seen_in(noted.phase(), &world, "its lease is removed", "1.0.0", "2.0.0");
     match update.code {
-        Some(0) => assert_one_version(&world, true, &old, &transcript),
+        Some(0) => assert_one_version(&world, true, &before, &transcript),
         // Nothing was written before, by which it could tell that nobody else had acted.
         Some(3 | 130) => {
             assert_eq!(code_of(&update), Some("locked".to_owned()), "{transcript}");
-            assert_one_version(&world, false, &old, &transcript);
+            assert_one_version(&world, false, &before, &transcript);
             let written = proxy.requests().iter().filter(|it| it.contains("/stop?")).count();
             assert_eq!(written, 0, "nothing was stopped\n{transcript}");
         }
@@ -175,7 +177,7 @@ fn a_lease_removed_by_hand_is_taken_anew_and_the_update_goes_on() {
 /// it to an end; then it goes on.
 fn stopped(at: usize) -> Tried {
     let world = prepared(&format!("stands{at}"));
-    let old = world.id();
+    let before = Standing::of(&world);
     let socket = world.folder.path().join("engine.sock");
     let act = (Moment::HeldBack, Act::Signal(Signal::STOP));
     let proxy = Proxy::at(&socket, world.lab.engine_url(), act, move |it| it.change == at);
@@ -209,10 +211,10 @@ fn stopped(at: usize) -> Tried {
             "{transcript}"
         );
     }
-    assert_one_version(&world, is_new, &old, &transcript);
+    assert_one_version(&world, is_new, &before, &transcript);
     let learned = world.run_json(&["recover", "web", "-y"]);
     assert_eq!(learned.code, Some(0), "{transcript}\n{learned}");
-    assert_one_version(&world, is_new, &old, &transcript);
+    assert_one_version(&world, is_new, &before, &transcript);
     assert_nothing_is_open(&world, "state", &transcript);
     assert_nothing_is_open(&world, "other", &transcript);
     case.ended(&world.serving(), "1.0.0", "2.0.0", "another store");

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::told;
+use super::{consistent::Standing, told};
 use crate::common::{
     Output, World,
     process::Running,
@@ -58,11 +58,12 @@ fn starts_program(line: &str) -> bool {
 
 /// One version serves, the one that was told of, and nothing of ours is left over.
 #[track_caller]
-fn assert_told(world: &World, old: &str, is_new: bool, transcript: &str) {
+fn assert_told(world: &World, before: &Standing, is_new: bool, transcript: &str) {
     let version = if is_new { "2.0.0" } else { "1.0.0" };
     world.until(&format!("it answers:\n{transcript}"), || world.status("/health") == 200);
     assert_eq!(world.serving(), version, "{transcript}");
-    assert_eq!(world.id() != old, is_new, "{transcript}");
+    assert_eq!(world.id() != before.id(), is_new, "{transcript}");
+    before.assert_the_same_around(world, transcript);
     assert_eq!(world.rows(), ROWS as u64, "{transcript}");
     let policy = &world.service()["HostConfig"]["RestartPolicy"]["Name"];
     assert_eq!(policy, "unless-stopped", "{transcript}");
@@ -70,7 +71,7 @@ fn assert_told(world: &World, old: &str, is_new: bool, transcript: &str) {
 
 /// One update whose records take no more writes from the n-th program on. False if it started fewer.
 fn one(spare: &Spare, world: &World, from: usize) -> bool {
-    let (old, before) = (world.id(), world.history().len());
+    let before = Standing::of(world);
     let started = AtomicUsize::new(0);
     let picks = move |it: &Request<'_>| {
         starts_program(it.line) && started.fetch_add(1, Ordering::SeqCst) + 1 == from
@@ -92,7 +93,7 @@ fn one(spare: &Spare, world: &World, from: usize) -> bool {
         assert!(update.stdout.contains("cannot restore the data"), "{transcript}");
         assert_eq!(world.serving(), "", "{transcript}");
     } else {
-        assert_told(world, &old, is_new, &transcript);
+        assert_told(world, &before, is_new, &transcript);
     }
     if has_struck && !is_new {
         assert!(matches!(update.code, Some(1 | 4 | 5)), "{transcript}");
@@ -106,10 +107,10 @@ fn one(spare: &Spare, world: &World, from: usize) -> bool {
     let recovered = world.run(&["recover", "web", "-y"]);
     let transcript = format!("{transcript}\n{recovered}");
     assert_eq!(recovered.code, Some(0), "{transcript}");
-    assert_told(world, &old, is_new, &transcript);
+    assert_told(world, &before, is_new, &transcript);
     let left = world.temporary_containers();
     assert_eq!(left.len(), usize::from(is_new), "{left:?}\n{transcript}");
-    let wrong = told::in_history(&world.history_of("state")[before..], is_new);
+    let wrong = told::in_history(&world.history_of("state")[before.operations..], is_new);
     assert!(wrong.is_empty(), "{wrong:?}\n{transcript}");
     if has_struck {
         case.ended(&world.serving(), "1.0.0", "2.0.0", "the same store");
@@ -152,7 +153,7 @@ fn a_disk_that_fills_up_under_a_snapshot_goes_back_and_loses_nothing() {
         "bs=1M",
         "count=4",
     ]);
-    let old = world.id();
+    let before = Standing::of(&world);
     let has_stopped = AtomicBool::new(false);
     // The first program after the stop copies the data.
     let picks = move |it: &Request<'_>| {
@@ -163,7 +164,7 @@ fn a_disk_that_fills_up_under_a_snapshot_goes_back_and_loses_nothing() {
     let (has_struck, update) = updated(&world, picks, move || machine.fill_records(1));
     assert!(has_struck, "{update}");
     let update = update.exits(4).has("/outcome", "rolled_back").has("/error/code", "no_space");
-    assert_told(&world, &old, false, &update.to_string());
+    assert_told(&world, &before, false, &update.to_string());
     assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{update}");
     assert_eq!(world.history(), ["update rolled_back 4"]);
 
@@ -172,6 +173,6 @@ fn a_disk_that_fills_up_under_a_snapshot_goes_back_and_loses_nothing() {
     assert_eq!(world.kept_snapshots(), Vec::<String>::new(), "half a copy is gone:\n{recovered}");
     // A full disk says nothing about the release.
     world.run_json(&["update", "web", "-y"]).exits(0).has("/release", "r2");
-    assert_told(&world, &old, true, "after there was room again");
+    assert_told(&world, &before, true, "after there was room again");
     assert_eq!(world.kept_snapshots().len(), 1);
 }

@@ -6,16 +6,19 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
 
+use super::consistent::Standing;
 use crate::common::{
     World,
     process::{Output, Running},
     proxy::{Act, Moment, Proxy},
-    spare::Spare,
+    slow_runtime::RUNTIME,
+    spare::{Machine, Spare},
     survival::Case,
     sweep::is_full,
 };
@@ -23,7 +26,7 @@ use crate::common::{
 const ROWS: usize = 4;
 
 /// A service at 1.0.0 with rows, run with these arguments; 2.0.0 is to be published yet.
-fn serving(world: &World, more: &[&str]) {
+pub(super) fn serving(world: &World, more: &[&str]) {
     world.setting("data.policy = \"snapshot\"");
     world.gate(
         "interval = \"50ms\"\ntimeout = \"1s\"\nhealthy_streak = 2\nmin_healthy_time = \"300ms\"\n\
@@ -34,19 +37,18 @@ fn serving(world: &World, more: &[&str]) {
 }
 
 /// Long enough for a request to reach the engine, and far less than what it asks for takes.
-fn a_moment() -> bool {
+pub(super) fn a_moment() -> bool {
     std::thread::sleep(Duration::from_millis(300));
     true
 }
 
-/// Updates, prepares the engine for the request that `picks` knows, and kills the program while the
-/// engine is at it.
-fn killed_at(
+/// An update whose engine was prepared for the request that `picks` knows, and is at it.
+pub(super) fn at_it(
     world: &World,
     picks: impl Fn(&str) -> bool + Send + Sync + 'static,
     prepare: impl Fn() + Send + Sync + 'static,
     is_at_it: impl FnMut() -> bool,
-) -> Output {
+) -> Running {
     let socket = world.folder.path().join("engine.sock");
     let is_prepared = Arc::new(AtomicBool::new(false));
     let prepared = Arc::clone(&is_prepared);
@@ -60,6 +62,17 @@ fn killed_at(
     proxy.watch(running.pid());
     world.until("the request is made", || is_prepared.load(Ordering::SeqCst));
     world.until("the engine is at it", is_at_it);
+    running
+}
+
+/// The same, killed.
+fn killed_at(
+    world: &World,
+    picks: impl Fn(&str) -> bool + Send + Sync + 'static,
+    prepare: impl Fn() + Send + Sync + 'static,
+    is_at_it: impl FnMut() -> bool,
+) -> Output {
+    let running = at_it(world, picks, prepare, is_at_it);
     running.signal(Signal::KILL);
     let killed = running.wait();
     assert_eq!(killed.code, None, "it is killed:\n{killed}");
@@ -68,10 +81,11 @@ fn killed_at(
 
 /// The old version serves as if nothing had been, and nothing of ours is left.
 #[track_caller]
-fn assert_as_before(world: &World, old: &str, transcript: &str) {
+pub(super) fn assert_as_before(world: &World, before: &Standing, transcript: &str) {
     world.until("it answers", || world.status("/health") == 200);
     assert_eq!(world.serving(), "1.0.0", "{transcript}");
-    assert_eq!(world.id(), old, "{transcript}");
+    assert_eq!(world.id(), before.id(), "{transcript}");
+    before.assert_the_same_around(world, transcript);
     assert_eq!(world.rows(), ROWS as u64, "{transcript}");
     assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{transcript}");
     assert_eq!(world.kept_images(), Vec::<String>::new(), "{transcript}");
@@ -83,16 +97,16 @@ fn assert_as_before(world: &World, old: &str, transcript: &str) {
 /// Recovers at once, and looks again when everything has happened that was asked for: `lasts` is what
 /// the engine takes for it.
 #[track_caller]
-fn recovered(world: &World, by: &str, old: &str, killed: &Output, lasts: Duration) {
+fn recovered(world: &World, by: &str, before: &Standing, killed: &Output, lasts: Duration) {
     let case = Case::seen(world, "SIGKILL, and the engine goes on", "1.0.0", "2.0.0");
     let lands = Instant::now() + lasts + Duration::from_secs(2);
     let recovered = world.run_by(by, &["recover", "web", "-y"]);
     let transcript = format!("{killed}\n{recovered}");
     assert_eq!(recovered.code, Some(0), "{transcript}");
-    assert_as_before(world, old, &transcript);
+    assert_as_before(world, before, &transcript);
     let started = world.service()["State"]["StartedAt"].clone();
     std::thread::sleep(lands.saturating_duration_since(Instant::now()));
-    assert_as_before(world, old, &transcript);
+    assert_as_before(world, before, &transcript);
     assert_eq!(world.service()["State"]["StartedAt"], started, "nobody stopped it:\n{transcript}");
     world.run(&["recover", "web", "-y"]).exits(0);
     let lines = world.history();
@@ -101,7 +115,7 @@ fn recovered(world: &World, by: &str, old: &str, killed: &Output, lasts: Duratio
     case.ended(&world.serving(), "1.0.0", "2.0.0", by);
 }
 
-fn stops(line: &str) -> bool {
+pub(super) fn stops(line: &str) -> bool {
     line.contains("/stop?t=")
 }
 
@@ -111,10 +125,10 @@ fn a_stop_lands_late(by: &str, timeout_s: u64) {
     world.publish("1.0.0", &[("LEDGER_STOP", "ignore-sigterm")]);
     serving(&world, &["--stop-timeout", &timeout_s.to_string()]);
     world.publish("2.0.0", &[]);
-    let old = world.id();
+    let before = Standing::of(&world);
     let killed = killed_at(&world, stops, || {}, a_moment);
     assert_eq!(world.serving(), "1.0.0", "it is being stopped and runs yet:\n{killed}");
-    recovered(&world, by, &old, &killed, Duration::from_secs(timeout_s));
+    recovered(&world, by, &before, &killed, Duration::from_secs(timeout_s));
 }
 
 #[test]
@@ -126,8 +140,12 @@ fn a_stop_that_kills_only_later_does_not_hit_what_was_recovered() {
     }
 }
 
+pub(super) fn creates(line: &str) -> bool {
+    line.contains("/containers/create?name=") && line.contains("-new")
+}
+
 /// 500 MB, which an engine copies into a fresh volume before it shows the container.
-fn publish_with_bulk(world: &World) {
+pub(super) fn publish_with_bulk(world: &World) {
     world.publish_as("small", "2.0.0", &[]);
     let (small, latest, name) =
         (world.image("small"), world.image("latest"), world.also_runs("bulk"));
@@ -144,84 +162,98 @@ fn publish_with_bulk(world: &World) {
     world.docker(&["rm", &name]);
 }
 
-/// Holds the engine for two seconds as soon as it has begun to fill one more volume than there were.
+/// Holds the engine for a while as soon as it has begun to fill one more volume than there were.
 /// Ends by itself, whatever becomes of the test.
 const HOLD: &str = "for try in $(seq 3000); do\n\
     if [ $(ls /var/lib/docker/volumes | wc -l) -gt \"$there\" ]; then\n\
-    kill -STOP $(cat /run/docker.pid); sleep 2; kill -CONT $(cat /run/docker.pid); exit; fi\n\
+    kill -STOP $(cat /run/docker.pid); sleep $span; kill -CONT $(cat /run/docker.pid); exit; fi\n\
     sleep 0.01; done; exit 1";
 
-#[test]
-fn a_creation_that_is_still_copying_leaves_nothing_once_it_is_over() {
+/// Whoever lets the engine stand still while it copies, for so many seconds; to be begun and waited for.
+#[derive(Debug, Clone)]
+pub(super) struct Hold {
+    machine: Machine,
+    span_s: u64,
+    holding: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Hold {
+    pub(super) fn new(spare: &Spare, span_s: u64) -> Self {
+        Self { machine: spare.machine(), span_s, holding: Arc::default() }
+    }
+
+    pub(super) fn begin(&self) {
+        let there = self.machine.shell("ls /var/lib/docker/volumes | wc -l");
+        let words = format!("there={there} span={}\n{HOLD}", self.span_s);
+        let machine = self.machine.clone();
+        let held = std::thread::spawn(move || drop(machine.shell(&words)));
+        *self.holding.lock().expect("nobody panics here") = Some(held);
+    }
+
+    #[track_caller]
+    pub(super) fn wait(&self) {
+        let held = self.holding.lock().expect("nobody panics here").take();
+        held.expect("it was begun").join().expect("the engine was held while it copied");
+    }
+}
+
+fn a_creation_lands_late(by: &str) {
     let spare = Spare::take();
     let world = World::on_engine(spare.url(), "latecreate");
     world.publish("1.0.0", &[]);
     serving(&world, &[]);
     publish_with_bulk(&world);
-    let old = world.id();
+    let before = Standing::of(&world);
     let volumes = || world.docker(&["volume", "ls", "--quiet"]);
-    let before = volumes();
-    let machine = spare.machine();
-    let holding = Arc::new(Mutex::new(None));
-    let holder = Arc::clone(&holding);
-    let prepare = move || {
-        let there = machine.shell("ls /var/lib/docker/volumes | wc -l");
-        let (machine, words) = (machine.clone(), format!("there={there}\n{HOLD}"));
-        let held = std::thread::spawn(move || drop(machine.shell(&words)));
-        *holder.lock().expect("nobody panics here") = Some(held);
-    };
-    let creates = |line: &str| line.contains("/containers/create?name=") && line.contains("-new");
-    let killed = killed_at(&world, creates, prepare, a_moment);
-    recovered(&world, "state", &old, &killed, Duration::from_secs(5));
-    let held = holding.lock().expect("nobody panics here").take().expect("a thread");
-    held.join().expect("the engine was held while it copied");
-    assert_eq!(volumes(), before, "its volume is gone too:\n{killed}");
+    let there = volumes();
+    let hold = Hold::new(&spare, 2);
+    let begun = hold.clone();
+    let killed = killed_at(&world, creates, move || begun.begin(), a_moment);
+    recovered(&world, by, &before, &killed, Duration::from_secs(5));
+    hold.wait();
+    assert_eq!(volumes(), there, "its volume is gone too:\n{killed}");
 }
 
-/// Switches the slowness of a runtime on for one start.
-const SLOW: &str = "/run/slow-start";
+#[test]
+fn a_creation_that_is_still_copying_leaves_nothing_once_it_is_over() {
+    a_creation_lands_late("state");
+    if is_full() {
+        a_creation_lands_late("other");
+    }
+}
 
-/// A runtime that sleeps before it starts a container, once for each time that it is told to.
-fn with_slow_runtime(spare: &Spare) {
-    let script = format!(
-        "#!/bin/sh\ncase \" $* \" in *\" start \"*) if mv {SLOW} {SLOW}.begun 2>/dev/null; then\n\
-         sleep \"$(cat {SLOW}.begun)\"; fi ;; esac\nexec runc \"$@\"\n"
-    );
-    let settings = r#"{ "runtimes": { "slow": { "path": "/usr/local/bin/slow-runc" } } }"#;
-    spare.shell(&format!(
-        "printf '%s' '{script}' >/usr/local/bin/slow-runc; chmod 755 /usr/local/bin/slow-runc\n\
-         mkdir -p /etc/docker; printf '%s' '{settings}' >/etc/docker/daemon.json\n\
-         rm -f {SLOW} {SLOW}.begun; kill -HUP $(cat /run/docker.pid)"
-    ));
+/// The start of a version; the lease was started before.
+pub(super) fn starts() -> impl Fn(&str) -> bool + Send + Sync + 'static {
+    let has_stopped = AtomicBool::new(false);
+    move |line| {
+        has_stopped.fetch_or(stops(line), Ordering::SeqCst)
+            && line.contains("/containers/")
+            && line.ends_with("/start")
+    }
+}
+
+/// A service at 1.0.0 whose starts can be made slow; 2.0.0 is there.
+pub(super) fn on_the_slow_runtime(spare: &Spare, name: &str) -> World {
+    spare.learns_the_slow_runtime();
+    let world = World::on_engine(spare.url(), name);
+    world.publish("1.0.0", &[]);
+    serving(&world, &["--runtime", RUNTIME]);
+    world.publish("2.0.0", &[]);
+    world
 }
 
 /// Of two starts: that of the new version, and that of the old one on the way back.
 fn a_start_lands_late(by: &str, sleeps_s: u64, on_the_way_back_s: Option<u64>) {
     let spare = Spare::take();
-    with_slow_runtime(&spare);
-    let world = World::on_engine(spare.url(), "latestart");
-    let has_slow = || world.docker(&["info", "--format", "{{json .Runtimes}}"]).contains("slow");
-    world.until("the engine has read its settings", has_slow);
-    world.publish("1.0.0", &[]);
-    serving(&world, &["--runtime", "slow"]);
-    world.publish("2.0.0", &[]);
-    let old = world.id();
-    let machine = spare.machine();
-    let slowly = move || drop(machine.shell(&format!("echo {sleeps_s} >{SLOW}")));
-    let has_stopped = AtomicBool::new(false);
-    // The lease was started before.
-    let starts = move |line: &str| {
-        has_stopped.fetch_or(stops(line), Ordering::SeqCst)
-            && line.contains("/containers/")
-            && line.ends_with("/start")
-    };
-    let sleeps = || spare.shell("ls /run").contains("slow-start.begun");
-    let killed = killed_at(&world, starts, slowly, sleeps);
+    let (world, machine) = (on_the_slow_runtime(&spare, "latestart"), spare.machine());
+    let before = Standing::of(&world);
+    let slowly = move || machine.starts_slowly(sleeps_s);
+    let killed = killed_at(&world, starts(), slowly, || spare.is_starting());
     assert_eq!(world.serving(), "", "the new one is being started:\n{killed}");
     if let Some(sleeps_s) = on_the_way_back_s {
-        spare.shell(&format!("echo {sleeps_s} >{SLOW}"));
+        spare.starts_slowly(sleeps_s);
     }
-    recovered(&world, by, &old, &killed, Duration::from_secs(sleeps_s));
+    recovered(&world, by, &before, &killed, Duration::from_secs(sleeps_s));
 }
 
 #[test]

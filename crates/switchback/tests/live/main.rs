@@ -21,6 +21,7 @@ mod fencing;
 mod fidelity;
 mod full_engine;
 mod full_target;
+mod giving_up;
 mod hooks;
 mod in_turn;
 mod interrupting;

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use super::consistent::Standing;
 use crate::common::{
     World,
     process::Running,
@@ -34,7 +35,7 @@ fn another_store_recovers((at, picks, moment): Place) {
     world.publish("1.0.0", &[]);
     world.start_service();
     world.write_rows(ROWS);
-    let old = world.id();
+    let before = Standing::of(&world);
     world.publish("2.0.0", &[]);
 
     let socket = world.folder.path().join("engine.sock");
@@ -52,7 +53,8 @@ fn another_store_recovers((at, picks, moment): Place) {
     let serving = world.serving();
     let is_new = serving == "2.0.0";
     assert!(is_new || serving == "1.0.0", "one of the two serves:\n{transcript}");
-    assert_eq!(world.id() != old, is_new, "{transcript}");
+    assert_eq!(world.id() != before.id(), is_new, "{transcript}");
+    before.assert_the_same_around(&world, &transcript);
     assert_eq!(world.rows(), ROWS as u64, "{transcript}");
     let left = world.temporary_containers();
     assert_eq!(left.len(), usize::from(is_new), "{left:?}\n{transcript}");

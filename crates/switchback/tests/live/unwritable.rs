@@ -15,6 +15,7 @@ use std::{
 use rustix::process::Signal;
 use switchback_testkit::{Disk, disk::Trouble};
 
+use super::consistent::Standing;
 use crate::common::{
     World,
     disk::SmallDisk,
@@ -85,7 +86,7 @@ impl Place {
 
 /// Updates with a journal that takes so many syncs. False if it needed no more.
 fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
-    let (world, old) = (&place.world, place.world.id());
+    let (world, standing) = (&place.world, Standing::of(&place.world));
     let (before, synced, rows) = (place.history().len(), place.disk.syncs(), world.rows());
     place.disk.fails_after(Some((takes, trouble)));
     let update = place.run(&["update", "web", "-y"]);
@@ -95,7 +96,7 @@ fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
     let serves = if told == 0 { "2.0.0" } else { "1.0.0" };
     // It has to be so at once, before anybody has recovered anything.
     world.until("it serves", || world.serving() == serves);
-    assert_eq!(world.id() == old, told != 0, "{update}");
+    assert_eq!(world.id() == standing.id(), told != 0, "{update}");
 
     // What is written to whoever serves now is not taken back, even if its journal has no end.
     world.write_rows(1);
@@ -119,6 +120,7 @@ fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
     assert!(told == 1 || lines.len() == 1, "{lines:?}\n{update}\n{recovered}");
     let parked = usize::from(told == 0);
     assert_eq!(world.temporary_containers().len(), parked, "{update}\n{recovered}");
+    standing.assert_the_same_around(world, &format!("{update}\n{recovered}"));
     if has_struck {
         case.ended(&world.serving(), "1.0.0", "2.0.0", "itself, or the same store");
     }

@@ -27,6 +27,7 @@ pub(super) enum Case {
     EngineKilled,
     Prune,
     Late,
+    LateStart,
 }
 
 /// After that pause a lease of thirty seconds does not last for as long as is asked for, and has to be
@@ -50,6 +51,7 @@ impl Case {
             Self::EngineKilled => happening::engine_restart(side, true).await,
             Self::Prune => leaving::prune(side).await,
             Self::Late => leaving::late(side).await,
+            Self::LateStart => leaving::late_start(side).await,
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     happening::{Hand, start, stop},
     side::Side,
 };
+use crate::common::slow_runtime::RUNTIME;
 
 /// Enough for a request to reach an engine that has much to do, and less than any stop here takes.
 const WAITS: Duration = Duration::from_secs(2);
@@ -23,7 +24,7 @@ const WAITS: Duration = Duration::from_secs(2);
 /// More than a few looks take, also where a machine has too much to do.
 const LONG_S: u64 = 15;
 
-/// Longer than [`WAITS`].
+/// Longer than [`WAITS`], and less than a look may take.
 const SHORT_S: u64 = 4;
 
 impl Side {
@@ -62,6 +63,22 @@ impl Side {
         let path = format!("/containers/{container}/stop?t={lasts_s}");
         let answer = tokio::time::timeout(WAITS, self.engine.post(&path, None)).await;
         self.say(format!("a stop of {container} was left: {}", answer.is_err()));
+    }
+
+    /// The same with a start.
+    async fn leaves_a_start(&mut self, container: &str, lasts_s: u64) {
+        match &self.hand {
+            Hand::None => panic!("nobody slows down an engine that others use"),
+            Hand::Spare(machine) => {
+                let machine = machine.clone();
+                let slowly = move || machine.starts_slowly(lasts_s);
+                tokio::task::spawn_blocking(slowly).await.unwrap();
+            }
+            Hand::Fake(world) => world.fault(Fault::late("start", lasts_s * 1_000)),
+        }
+        let path = format!("/containers/{container}/start");
+        let answer = tokio::time::timeout(WAITS, self.engine.post(&path, None)).await;
+        self.say(format!("a start of {container} was left: {}", answer.is_err()));
     }
 
     async fn has_stopped(&mut self, container: &str) {
@@ -166,4 +183,45 @@ pub(super) async fn late(side: &mut Side) {
     side.undo(&stop(&id, &name), &was).await;
     tokio::time::sleep(Duration::from_secs(SHORT_S + 1)).await;
     side.inspect(&name).await;
+}
+
+/// A start holds its container, so that whoever comes next waits for it and finds it started.
+pub(super) async fn late_start(side: &mut Side) {
+    let name = side.name.clone();
+    if let Hand::Spare(machine) = &side.hand {
+        let machine = machine.clone();
+        let learns = move || machine.learns_the_slow_runtime();
+        tokio::task::spawn_blocking(learns).await.unwrap();
+    }
+    let slow = |body: &mut serde_json::Value| body["HostConfig"]["Runtime"] = json!(RUNTIME);
+    let id = side.create_from("", "unless-stopped", slow).await;
+    let (start, stop) = (start(&id, &name), stop(&id, &name));
+    side.leaves_a_start(&name, SHORT_S).await;
+    side.inspect(&name).await;
+    side.look(&start).await;
+    side.apply(&stop).await;
+    // Whoever asks for the same once more has nothing to do.
+    side.leaves_a_start(&name, SHORT_S).await;
+    side.apply(&start).await;
+    side.inspect(&name).await;
+    side.apply(&stop).await;
+    // A stop comes after it, and not before.
+    side.leaves_a_start(&name, SHORT_S).await;
+    side.apply(&stop).await;
+    side.inspect(&name).await;
+    side.leaves_a_start(&name, SHORT_S).await;
+    side.settle(&start, 120_000, Force::Forbidden).await;
+    side.inspect(&name).await;
+    side.apply(&stop).await;
+    side.leaves_a_start(&name, SHORT_S).await;
+    side.settle(&start, 0, Force::Allowed).await;
+    side.undo(&start, &Before::Absent).await;
+    side.inspect(&name).await;
+    side.leaves_a_start(&name, SHORT_S).await;
+    side.ask(&format!("/containers/{id}/rename?name={name}-old")).await;
+    side.inspect(&format!("{name}-old")).await;
+    side.apply(&stop).await;
+    side.leaves_a_start(&id, SHORT_S).await;
+    side.remove(&id).await;
+    side.inspect(&id).await;
 }

@@ -157,3 +157,8 @@ fn a_prune_takes_the_same_from_the_fake_engine() {
 fn a_stop_whose_caller_has_left_comes_late_on_the_fake_engine_too() {
     conforms_when_it_happens(Case::Late);
 }
+
+#[test]
+fn a_start_whose_caller_has_left_holds_its_container_on_the_fake_engine_too() {
+    conforms_when_it_happens(Case::LateStart);
+}
