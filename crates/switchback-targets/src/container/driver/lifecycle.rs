@@ -33,9 +33,11 @@ fn is(inspect: &Value, key: &str) -> bool {
     inspect["State"][key] == json!(true)
 }
 
-/// Whether its processes may be there: a container that the engine keeps restarting counts.
+/// Whether its processes may be there: a container that the engine keeps restarting counts, and so does
+/// one that Podman calls `stopping` and not running, until its stop is over.
 fn is_up(inspect: &Value) -> bool {
-    is(inspect, "Running") || is(inspect, "Restarting") || is(inspect, "Paused")
+    ["Running", "Restarting", "Paused"].iter().any(|key| is(inspect, key))
+        || inspect["State"]["Status"] == json!("stopping")
 }
 
 /// Whether its process has ever been there. What the engine does not tell counts as yes.
