@@ -16,19 +16,20 @@ const STAYS_OPEN: Duration = Duration::from_millis(100);
 
 /// Looks once at `host:port`, for at most `timeout`.
 pub async fn tcp(address: &str, timeout: Duration) -> Looked {
-    match within(timeout, look(address)).await {
+    match within(timeout, look(address, STAYS_OPEN)).await {
         Some(looked) => looked,
         None => Looked::not_ready(no_answer(timeout)),
     }
 }
 
-async fn look(address: &str) -> Looked {
+/// As [`tcp`], with no limit to the connecting; whoever closes within that span has nobody behind.
+pub(super) async fn look(address: &str, stays_open: Duration) -> Looked {
     let mut stream = match TcpStream::connect(address).await {
         Ok(stream) => stream,
         Err(error) => return Looked::not_ready(in_words(&error)),
     };
     let mut first = [0_u8; 1];
-    match tokio::time::timeout(STAYS_OPEN, stream.read(&mut first)).await {
+    match tokio::time::timeout(stays_open, stream.read(&mut first)).await {
         // Silent, or with a greeting: somebody is there.
         Err(_) | Ok(Ok(1..)) => Looked::ready("connection accepted"),
         Ok(Ok(0)) => Looked::not_ready(
