@@ -53,7 +53,9 @@ impl World {
 
     fn images_of(&self, repository: &str) -> Vec<String> {
         let listed = self.docker(&["images", "--format", "{{.Repository}}:{{.Tag}}", repository]);
-        let mut found: Vec<String> = listed.lines().map(str::to_owned).collect();
+        // Podman tells every name of an image of which one is asked for.
+        let is_it = |it: &&str| it.split(':').any(|part| part.ends_with(repository));
+        let mut found: Vec<String> = listed.lines().filter(is_it).map(str::to_owned).collect();
         found.sort();
         found
     }

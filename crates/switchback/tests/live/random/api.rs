@@ -139,9 +139,10 @@ const NEWEST: u32 = u32::MAX;
 const NOT_IN_ALL: [(&str, RangeInclusive<u32>); 4] = [
     ("HostConfig/Annotations", 43..=NEWEST),
     ("Endpoint/GwPriority", 48..=NEWEST),
-    // Until 1.43 it is one of the whole, from 1.44 on one of the endpoint.
+    // Until 1.43 it is one of the whole, from 1.44 on one of the endpoint; Docker 26 (1.45) shows that as
+    // one of the whole too.
     ("Config/MacAddress", 41..=43),
-    ("Endpoint/MacAddress", 44..=NEWEST),
+    ("Endpoint/MacAddress", 46..=NEWEST),
 ];
 
 /// `PART/FIELD` for all of them.
