@@ -14,8 +14,8 @@ use crate::{
 /// For what takes a moment: a record of some kilobytes, a folder.
 const SHORT: Duration = Duration::from_secs(60);
 
-/// From here on an exit code is not the program's own: it could not be started (126), or a signal has
-/// ended it (137).
+/// From here on an exit code is not the program's own: it could not be started (126; since Docker
+/// 28 also 127, moby#48552), or a signal has ended it (137).
 const NOT_ITS_OWN: i64 = 126;
 
 /// For what takes a look at each of millions of files: what data takes, and removing it. A disk with

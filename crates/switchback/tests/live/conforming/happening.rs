@@ -103,6 +103,8 @@ impl Side {
         let words: Vec<String> = argv.iter().map(|it| (*it).to_owned()).collect();
         let done = self.engine.exec(container, &words, Input::Nothing, |_| ()).await;
         let line = match done {
+            // Of a program that is not there 26 and older say 126, and 28 says 127 (moby#48552).
+            Ok(output) if [126, 127].contains(&output.code) => "cannot be started".to_owned(),
             Ok(output) => format!("ends with {}", output.code),
             Err(error) => format!("error {}", error.code()),
         };
