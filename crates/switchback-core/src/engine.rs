@@ -143,8 +143,12 @@ impl<D: Driver, G: HealthGate, K: Clock, J: Journal<Fact<D>>, L: Lease> Engine<'
                 fact = stop;
                 continue;
             }
-            if std::mem::take(&mut was_left) {
-                self.revive(&state).await?;
+            if std::mem::take(&mut was_left)
+                && let Err(failure) = self.revive(&state).await?
+            {
+                self.still_ours(true).await?;
+                fact = setback(&state, failure);
+                continue;
             }
             let turn = match next(&state) {
                 Next::Done(outcome) => {

@@ -129,7 +129,7 @@ impl Member {
             matches!(self.restart_policy()["Name"].as_str(), None | Some("" | "no" | "on-failure"));
         match state["Status"].as_str() {
             _ if is("Paused") => Doing::Paused,
-            _ if is("Running") || is("Restarting") => Doing::Running,
+            _ if is_up(&self.inspect) => Doing::Running,
             Some("exited") if ends && state["ExitCode"].as_i64() == Some(0) => Doing::OneShot,
             _ => Doing::Stopped,
         }
@@ -240,7 +240,15 @@ pub(super) fn means(text: &str, id: &str, name: &str) -> bool {
 }
 
 /// Those whose network, processes or memory a container shares, as it was written then.
-fn shared_namespaces(inspect: &Value) -> impl Iterator<Item = &str> {
+/// Whether its processes may be there: a container that the engine keeps restarting counts, and so does
+/// one that Podman calls `stopping` and not running, until its stop is over.
+pub fn is_up(inspect: &Value) -> bool {
+    ["Running", "Restarting", "Paused"].iter().any(|it| inspect["State"][it] == Value::Bool(true))
+        || inspect["State"]["Status"] == Value::from("stopping")
+}
+
+/// The containers whose namespaces it is in, as its configuration calls them: usually by id.
+pub fn shared_namespaces(inspect: &Value) -> impl Iterator<Item = &str> {
     let modes = ["NetworkMode", "PidMode", "IpcMode"].into_iter();
     modes.filter_map(|it| inspect["HostConfig"][it].as_str()?.strip_prefix("container:"))
 }
@@ -303,6 +311,7 @@ mod tests {
                 .doing()
         };
         assert_eq!(with("running", 0, "always"), Doing::Running);
+        assert_eq!(with("stopping", 0, "no"), Doing::Running);
         assert_eq!(with("exited", 0, "no"), Doing::OneShot);
         assert_eq!(with("exited", 0, "unless-stopped"), Doing::Stopped);
         assert_eq!(with("exited", 137, "no"), Doing::Stopped);

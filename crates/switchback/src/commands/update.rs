@@ -117,7 +117,11 @@ pub(super) async fn recover(context: &Context, args: RecoverArgs) -> Answer<Exit
         None => chosen(&config, &[])?,
     };
     let store = context.store(Some(&config))?;
-    let way = if args.accept_current { Way::AcceptCurrent } else { Way::Finish };
+    let way = match &args.name {
+        _ if args.accept_current => Way::AcceptCurrent,
+        Some(_) => Way::Finish,
+        None => Way::FinishAll,
+    };
     let mut results = Vec::new();
     for deployment in chosen {
         // Of all only those count of which something could have been left.

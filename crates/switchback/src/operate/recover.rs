@@ -62,6 +62,9 @@ impl Interrupted {
 pub enum Way {
     /// Finish or undo it.
     Finish,
+    /// The same, of all that is there: somebody who looks after a stuck one may have stopped its
+    /// container on purpose, so that stays stopped.
+    FinishAll,
     /// What runs is right.
     AcceptCurrent,
 }
@@ -285,7 +288,7 @@ async fn run(
     }
     let kept = connected.kept().await?;
     let reporter = report::reporter(around, operation, &connected.name);
-    let driver = ContainerDriver::new(DriverSetup {
+    let mut driver = ContainerDriver::new(DriverSetup {
         engine: lease.guarded_engine(),
         target: connected.target().to_owned(),
         keeper: lease.keeper(),
@@ -297,6 +300,9 @@ async fn run(
         reporter: reporter.clone(),
         now,
     });
+    if way == Way::FinishAll && interrupted.is_stuck() {
+        driver = driver.leaving_what_has_ended();
+    }
     let mut gate = prepare::gate(connected);
     gate.short_looks = ShortLooks::after_starts();
     if let Some(Record::Opened { plan, .. }) = interrupted.records.first() {

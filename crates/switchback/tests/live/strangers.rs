@@ -221,23 +221,62 @@ fn a_new_version_removed_in_its_gate_goes_back_and_bans_nothing() {
     world.run_json(&["update", "web", "-y"]).exits(0).has("/release", "r2");
 }
 
-#[test]
-fn an_old_version_stopped_while_it_proves_itself_again_is_started_by_whoever_recovers() {
-    let world = prepared("stopped");
+/// An update to a version that never gets healthy; on its way back, while the old one proves itself,
+/// somebody runs the docker client with these arguments. That is the end of it: stuck.
+fn stuck_because(world: &World, arguments: &[&str]) -> Output {
     world.gate("interval = \"100ms\"\nhealthy_streak = 2\nmin_healthy_time = \"4s\"\nhealthy_deadline = \"6s\"");
-    let old = world.id();
     world.publish("2.1.0", &[("LEDGER_HEALTH", "never")]);
     let running = world.start(&["update", "web", "-y", "-o", "json"]);
     world.until("the new version runs", || world.serving() == "2.1.0");
     world.until("the old one is back", || world.serving() == "1.0.0");
-    world.docker(&["stop", &world.name]);
+    world.docker(arguments);
     let stuck = running.wait().exits(5).has("/outcome", "stuck");
     assert_eq!(world.serving(), "", "nobody else starts it:\n{stuck}");
+    stuck
+}
+
+#[test]
+fn an_old_version_stopped_while_it_proves_itself_again_is_started_by_whoever_recovers_it_by_name() {
+    let world = prepared("stopped");
+    let old = world.id();
+    let stuck = stuck_because(&world, &["stop", &world.name]);
+
+    // As at a boot. Whoever stopped it may have done so to repair something.
+    let all = world.run_json(&["recover", "-y"]).exits(5);
+    assert_eq!(world.serving(), "", "{stuck}\n{all}");
 
     let recovered = world.run_json(&["recover", "web", "-y"]).exits(0);
     assert_eq!(world.id(), old, "{stuck}\n{recovered}");
     assert_eq!((world.serving(), world.rows()), ("1.0.0".to_owned(), 3), "{stuck}\n{recovered}");
     assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{stuck}\n{recovered}");
+}
+
+#[test]
+fn an_old_version_removed_while_it_proves_itself_again_is_made_again_by_whoever_recovers() {
+    let world = prepared("taken");
+    let old = world.id();
+    let stuck = stuck_because(&world, &["rm", "--force", &world.name]);
+    let recovered = world.run_json(&["recover", "web", "-y"]).exits(0);
+    assert_ne!(world.id(), old, "{stuck}\n{recovered}");
+    assert_eq!((world.serving(), world.rows()), ("1.0.0".to_owned(), 3), "{stuck}\n{recovered}");
+    assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{stuck}\n{recovered}");
+}
+
+#[test]
+fn who_shares_the_network_of_an_old_version_that_is_started_again_is_started_again_with_it() {
+    let world = prepared("beside");
+    let beside = world.also_runs("vpn");
+    let (image, network) = (world.image("latest"), format!("container:{}", world.name));
+    let command = ["--entrypoint", "/bin/sh", &image, "-c", "sleep 3600"];
+    let shares = ["run", "--detach", "--init", "--name", &beside, "--network", &network];
+    world.docker(&[&shares[..], &command].concat());
+    let stuck = stuck_because(&world, &["stop", &world.name]);
+    assert_eq!(world.inspect(&beside)["State"]["Running"], true, "{stuck}");
+
+    let recovered = world.run_json(&["recover", "web", "-y"]).exits(0);
+    let asks = ["exec", &beside, "wget", "-q", "-O", "-", "http://127.0.0.1:8080/"];
+    let answer = world.docker_output(&asks);
+    assert!(answer.as_ref().is_ok_and(|it| it.contains("1.0.0")), "{answer:?}\n{recovered}");
 }
 
 #[test]

@@ -159,6 +159,25 @@ async fn an_old_version_that_cannot_be_started_once_more_is_the_gates_to_judge()
 }
 
 #[tokio::test]
+async fn an_old_version_that_nobody_judges_and_that_cannot_be_started_once_more_is_not_called_back()
+{
+    let mut lab = Lab::with(("start", Fault::Fails));
+    // As of one that was paused, or that the engine kept restarting: it was stopped, and proves nothing.
+    lab.plan.gate.baseline = Some(Baseline { running: false, probes: vec![], restarting: false });
+    let (_, written) = lab.updated().await;
+    let is_started = |it: &Record<_, _>| matches!(it, Record::StepUndone { step } if step.0 == 2);
+    let at = written.iter().position(|it| is_started(&it.0)).unwrap();
+    let mut world = written[at].1.clone();
+    world.make("stop", true);
+    let lab = Lab::found(&written[..=at], &world);
+    lab.fault("stop", Fault::UndoFails, 3);
+    assert!(matches!(lab.recover().await, Outcome::Stuck { .. }));
+    assert_eq!(lab.serves(), "nothing");
+    assert_eq!(lab.recover().await, Outcome::RolledBack { cause: broken(3, "start") });
+    assert_eq!(lab.facts(), ["old", "old up"]);
+}
+
+#[tokio::test]
 async fn an_old_version_that_runs_is_only_judged() {
     for (written, world) in left_with_the_old_version().await {
         let (lab, before) = (Lab::found(&written, &world), world.log.len());

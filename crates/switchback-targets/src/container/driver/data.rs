@@ -9,7 +9,7 @@ use switchback_core::{
 
 use super::ContainerDriver;
 use crate::{
-    container::change::DataSet,
+    container::{change::DataSet, members::is_up},
     engine_api::{EngineError, Input},
     keeper::{self, programs},
 };
@@ -138,7 +138,7 @@ impl ContainerDriver {
         if self.engine().read_file(keeper::ANCHOR, &mark).await.map_err(failed)?.is_some() {
             return Ok(());
         }
-        if let Some(found) = self.look(target).await?.filter(|it| it["State"]["Running"] == true) {
+        if let Some(found) = self.look(target).await?.filter(is_up) {
             let id = found["Id"].as_str().unwrap_or_default();
             return Err(TargetError::Drifted {
                 expected: format!("container {target} stopped, so that its data can be restored"),

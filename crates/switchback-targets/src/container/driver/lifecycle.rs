@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchback_core::{Before, Force, Millis, TargetError, event::EventKind};
+use switchback_core::{Before, Force, Millis, TargetError};
 
 use super::{ContainerDriver, Evidence};
 use crate::{
     container::{
         change::{Subject, Was},
         killed::Killed,
-        members::stop_timeout_s,
+        members::{is_up, stop_timeout_s},
     },
     engine_api::{EngineError, encode},
 };
@@ -29,15 +29,8 @@ pub(super) fn as_before(was: Was) -> Before {
     })
 }
 
-fn is(inspect: &Value, key: &str) -> bool {
+pub(super) fn is(inspect: &Value, key: &str) -> bool {
     inspect["State"][key] == json!(true)
-}
-
-/// Whether its processes may be there: a container that the engine keeps restarting counts, and so does
-/// one that Podman calls `stopping` and not running, until its stop is over.
-fn is_up(inspect: &Value) -> bool {
-    ["Running", "Restarting", "Paused"].iter().any(|key| is(inspect, key))
-        || inspect["State"]["Status"] == json!("stopping")
 }
 
 /// Whether its process has ever been there. What the engine does not tell counts as yes.
@@ -147,30 +140,6 @@ impl ContainerDriver {
         if !is_up(&found) {
             self.start(&subject, name).await?;
         }
-        if was == Was::Paused {
-            self.pause(&subject, name, true).await?;
-        }
-        Ok(())
-    }
-
-    /// Once more, on a way back that somebody else has left. Only what has the name: nothing else is to run
-    /// beside it.
-    pub(super) async fn start_if_ended(
-        &self,
-        id: &str,
-        name: &str,
-        was: Was,
-    ) -> Result<(), TargetError> {
-        let Some(found) = self.look(name).await? else { return Ok(()) };
-        if is_up(&found) || !self.is_the_one(id, &found).await? {
-            return Ok(());
-        }
-        self.progress(EventKind::Warning {
-            code: "drifted".to_owned(),
-            message: format!("container {name} has ended meanwhile: it is started again"),
-        });
-        let subject = Subject::Existing(found["Id"].as_str().unwrap_or(id).to_owned());
-        self.start(&subject, name).await?;
         if was == Was::Paused {
             self.pause(&subject, name, true).await?;
         }

@@ -12,6 +12,7 @@ mod images;
 mod lifecycle;
 mod names;
 mod predecessors;
+mod revive;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -87,6 +88,10 @@ pub struct ContainerDriver {
     has_run: Mutex<Option<bool>>,
     /// Whether the snapshot is known to have been taken.
     has_snapshot: AtomicBool,
+    /// Ids of those of the old version that had ended before it had proven itself, and were started.
+    revived: Mutex<HashSet<String>>,
+    /// Whether what has ended on the way back stays so.
+    leaves_ended: bool,
 }
 
 /// What is kept of a version that was taken back.
@@ -113,7 +118,16 @@ impl ContainerDriver {
             killed: Mutex::default(),
             has_run: Mutex::default(),
             has_snapshot: AtomicBool::new(false),
+            revived: Mutex::default(),
+            leaves_ended: false,
         }
+    }
+
+    /// Starts nothing that has ended on the way back.
+    #[must_use]
+    pub fn leaving_what_has_ended(mut self) -> Self {
+        self.leaves_ended = true;
+        self
     }
 
     /// Hands over what carrying out a plan needs besides the plan.
@@ -369,7 +383,7 @@ impl Driver for ContainerDriver {
 
     async fn revive(&self, change: &Change) -> Result<(), TargetError> {
         match change {
-            Change::StopContainer { id, name, was, .. } => {
+            Change::StopContainer { id, name, was, .. } if !self.leaves_ended => {
                 self.start_if_ended(id, name, *was).await
             }
             _ => Ok(()),

@@ -51,8 +51,10 @@ fn snapshot(at: &Observed, to: &Desired) -> Check {
             key_of(&to.settings.deployment, ".data.policy")
         ));
     }
-    let is_up =
-        |it: &&Value| matches!(it["State"].as_str(), Some("running" | "paused" | "restarting"));
+    // The words of a list. Podman's `stopping` still writes.
+    let is_up = |it: &&Value| {
+        matches!(it["State"].as_str(), Some("running" | "paused" | "restarting" | "stopping"))
+    };
     for other in at.others.iter().filter(is_up) {
         let shared = sharing::shared(&data, &to.settings.data.exclude, other);
         let is_ours = other["Labels"].get(keeper::ROLE_LABEL).is_some();
