@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{http, wire::Wire, world::World};
 
@@ -75,6 +75,17 @@ impl World {
         let answer = http::ask(&self.address, "GET", "/rows").expect("the service answers");
         let body: Value = serde_json::from_str(&answer.1).unwrap_or_default();
         body["count"].as_u64().unwrap_or_else(|| panic!("rows are counted: {answer:?}"))
+    }
+
+    /// Whether the table is as that version leaves it, which is not as every other one does: 2.0.0 adds
+    /// a column, and 1.0.0 serves on with it.
+    #[track_caller]
+    pub(crate) fn has_table_of(&self, version: &str) -> bool {
+        let answer = http::ask(&self.address, "GET", "/columns").expect("the service answers");
+        let body: Value = serde_json::from_str(&answer.1).unwrap_or_default();
+        assert!(body["columns"].is_array(), "columns are named (run scripts/lab up): {answer:?}");
+        let added: &[&str] = if version == "2.0.0" { &["source"] } else { &[] };
+        body["columns"] == json!([&["id", "at", "note"][..], added].concat())
     }
 
     /// The status of a request that the docker client cannot make.

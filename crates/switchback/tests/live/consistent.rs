@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     compared::{differences, specification},
     rule::{Left, Must},
-    scenario::{ROWS, Scenario},
+    scenario::Scenario,
     told,
 };
 use crate::common::{Output, World, names::unique, store::Line, target::Recorded};
@@ -85,8 +85,8 @@ pub(super) struct Judge<'a> {
     pub(super) was_pruned: bool,
     /// Whether the engine stood in the way of a first recovery, which says so in its own line.
     pub(super) was_in_the_way: bool,
-    /// How many rows there are.
-    pub(super) rows: usize,
+    /// How many rows were written since, to whoever serves.
+    pub(super) more_rows: usize,
     /// How long somebody may take to answer.
     pub(super) patience: Duration,
 }
@@ -109,7 +109,7 @@ impl<'a> Judge<'a> {
             recoveries: Vec::new(),
             was_pruned: false,
             was_in_the_way: false,
-            rows: ROWS,
+            more_rows: 0,
             patience: PATIENCE,
         })
     }
@@ -199,7 +199,8 @@ impl<'a> Judge<'a> {
     /// One version serves, the right one, with all its data.
     fn served(&self, committed: bool, after: &Standing) -> Vec<String> {
         let (world, was_pruned) = (self.world, self.was_pruned);
-        let expected = if committed { self.scenario.to } else { self.scenario.from() };
+        let expected = self.scenario.serves(committed);
+        let rows = self.scenario.rows(committed) + self.more_rows;
         let left = world.temporary_containers();
         let parked = usize::from(committed || self.scenario.is_rollback());
         let same_id = after.service["Id"] == self.before.service["Id"];
@@ -211,7 +212,8 @@ impl<'a> Judge<'a> {
         let is_named = tag.as_ref().is_ok_and(|it| after.service["Image"] == *it);
         [
             ("the version of the history serves", world.serving() == expected),
-            ("every row is there", world.rows() == self.rows as u64),
+            ("every row of its time is there, and no other", world.rows() == rows as u64),
+            ("the table is that of its version", world.has_table_of(expected)),
             ("only a predecessor is parked", is_alone),
             ("one container runs", running(world) == [world.name.clone()]),
             ("what serves is the original or the new one", is_kept),

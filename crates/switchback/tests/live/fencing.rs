@@ -107,6 +107,7 @@ fn assert_one_version(world: &World, is_new: bool, before: &Standing, transcript
     assert_eq!(world.id() != before.id(), is_new, "{transcript}");
     before.assert_the_same_around(world, transcript);
     assert_eq!(world.rows(), ROWS as u64, "{transcript}");
+    assert!(world.has_table_of(version), "the data is that of {version}\n{transcript}");
     let left = world.temporary_containers();
     assert_eq!(left.len(), usize::from(is_new), "{left:?}\n{transcript}");
     let policy = &world.service()["HostConfig"]["RestartPolicy"]["Name"];

@@ -65,6 +65,7 @@ fn assert_told(world: &World, before: &Standing, is_new: bool, transcript: &str)
     assert_eq!(world.id() != before.id(), is_new, "{transcript}");
     before.assert_the_same_around(world, transcript);
     assert_eq!(world.rows(), ROWS as u64, "{transcript}");
+    assert!(world.has_table_of(version), "the data is that of {version}\n{transcript}");
     let policy = &world.service()["HostConfig"]["RestartPolicy"]["Name"];
     assert_eq!(policy, "unless-stopped", "{transcript}");
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     consistent::{Judge, Standing},
     rule::{Left, Must, Open, must},
-    scenario::{FAILING, Scenario, UPDATE},
+    scenario::{FAILING, ROLLBACK, Scenario, UPDATE},
     told,
 };
 use crate::common::World;
@@ -245,7 +245,7 @@ fn whatever_is_wrong_after_an_update_is_named_by_the_judge_of_the_sweeps() {
     remove_snapshot(&world, &snapshot);
     assert_named(&judge, "snapshots are");
     world.write_rows(1);
-    assert_named(&judge, "every row is there");
+    assert_named(&judge, "every row of its time is there");
 }
 
 #[test]
@@ -270,6 +270,28 @@ fn whatever_is_wrong_after_a_way_back_is_named_by_the_judge_of_the_sweeps() {
     world.docker(&[&run[..], &more[..]].concat());
     world.until("it answers", || world.status("/health") == 200);
     assert_named(&judge, "what serves is the original or the new one");
+}
+
+/// By hand the data stays, so that 1.0.0 serves with that of 2.0.0.
+#[test]
+fn a_rollback_that_left_the_data_is_named_by_the_judge_of_the_sweeps() {
+    let world = ROLLBACK.world();
+    let before = Standing::of(&world);
+    let output = world.run(&["rollback", "web", "-y"]).exits(0);
+    let judge = Judge::called(&world, ROLLBACK, &before, output.code).expect("it can be judged");
+    assert_named(&judge, "every row of its time is there");
+    assert_named(&judge, "the table is that of its version");
+}
+
+/// Both have the same rows, so that only the table tells them from each other.
+#[test]
+fn an_update_that_left_the_data_is_named_by_the_judge_of_the_sweeps() {
+    let world = UPDATE.world();
+    world.publish("2.0.0", &[("LEDGER_MIGRATE", "none")]);
+    let before = Standing::of(&world);
+    let output = world.run(UPDATE.arguments).exits(0);
+    let judge = Judge::called(&world, UPDATE, &before, output.code).expect("it can be judged");
+    assert_named(&judge, "the table is that of its version");
 }
 
 #[test]

@@ -87,6 +87,7 @@ pub(super) fn assert_as_before(world: &World, before: &Standing, transcript: &st
     assert_eq!(world.id(), before.id(), "{transcript}");
     before.assert_the_same_around(world, transcript);
     assert_eq!(world.rows(), ROWS as u64, "{transcript}");
+    assert!(world.has_table_of("1.0.0"), "the data is that of 1.0.0\n{transcript}");
     assert_eq!(world.temporary_containers(), Vec::<String>::new(), "{transcript}");
     assert_eq!(world.kept_images(), Vec::<String>::new(), "{transcript}");
     let service = world.service();

@@ -2,7 +2,11 @@
 
 use crate::common::World;
 
+/// What is there before the first update.
 pub(super) const ROWS: usize = 6;
+
+/// What is written to 2.0.0 before its rollback, which does not come along to 1.0.0.
+const MORE_ROWS: usize = 2;
 
 /// A command, and the world in which it is given.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +42,16 @@ impl Scenario {
         self.to == "1.0.0"
     }
 
+    /// The version that has to serve.
+    pub(super) fn serves(&self, committed: bool) -> &'static str {
+        if committed { self.to } else { self.from() }
+    }
+
+    /// How many rows that version has to have: those of its own time.
+    pub(super) fn rows(&self, committed: bool) -> usize {
+        if self.is_rollback() && !committed { ROWS + MORE_ROWS } else { ROWS }
+    }
+
     /// A world in which the command can be given.
     pub(super) fn world(&self) -> World {
         self.prepared(World::new(self.word), "unless-stopped")
@@ -62,6 +76,7 @@ impl Scenario {
         world.publish(if self.is_rollback() { "2.0.0" } else { self.to }, &[]);
         if self.is_rollback() {
             world.run(&["update", "web", "-y"]).exits(0);
+            world.write_rows(MORE_ROWS);
         }
         world
     }

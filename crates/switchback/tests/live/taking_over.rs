@@ -56,6 +56,7 @@ fn another_store_recovers((at, picks, moment): Place) {
     assert_eq!(world.id() != before.id(), is_new, "{transcript}");
     before.assert_the_same_around(&world, &transcript);
     assert_eq!(world.rows(), ROWS as u64, "{transcript}");
+    assert!(world.has_table_of(&serving), "the data is that of {serving}\n{transcript}");
     let left = world.temporary_containers();
     assert_eq!(left.len(), usize::from(is_new), "{left:?}\n{transcript}");
 

@@ -125,7 +125,7 @@ impl Sweep {
         if matches!(struck.output.code, Some(0 | 1 | 3 | 4)) {
             // Who has been told of an end goes on working, and nobody may take that back.
             world.write_rows(1);
-            judge.rows += 1;
+            judge.more_rows += 1;
         }
         said = format!("{said}\nleft: {:?}", judge.left);
         let case = Case::seen_in(struck.phase, world, self.name, was, to);

@@ -106,6 +106,7 @@ fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
     let recovered = place.run(&["recover", "-y"]).exits(0);
     assert_eq!(world.serving(), serves, "{update}\n{recovered}");
     assert_eq!(world.rows(), rows + 1, "{update}\n{recovered}");
+    assert!(world.has_table_of(serves), "the data is that of {serves}\n{update}\n{recovered}");
     let mut lines = place.history()[before..].to_vec();
     lines.retain(|it| it.0 != "recover");
     let expected: &[&str] = match told {

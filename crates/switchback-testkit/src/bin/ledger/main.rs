@@ -1,7 +1,8 @@
 //! A small real service with data of its own, to be updated by tests and by the demo.
 //!
 //! `GET /` names it, `GET /health` tells how it is, `POST /rows` adds a row, `GET /rows` counts
-//! them. `ledger probe` asks a running one for its health and exits 0 or 1: an image's HEALTHCHECK.
+//! them, `GET /columns` names the columns of their table. `ledger probe` asks a running one for its
+//! health and exits 0 or 1: an image's HEALTHCHECK.
 
 mod behaviour;
 mod serve;

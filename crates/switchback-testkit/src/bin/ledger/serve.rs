@@ -1,4 +1,4 @@
-//! The ledger's four addresses.
+//! The ledger's five addresses.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -59,6 +59,9 @@ async fn answer(
                 .count()
                 .map(|(count, max_id)| json!({ "count": count, "max_id": max_id })),
         ),
+        (&Method::GET, "/columns") => {
+            reply(service.store.columns().map(|columns| json!({ "columns": columns })))
+        }
         _ => (StatusCode::NOT_FOUND, json!({ "error": "no such address" })),
     };
     let mut response = Response::new(Full::from(body.to_string()));

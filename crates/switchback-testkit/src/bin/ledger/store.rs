@@ -58,6 +58,13 @@ impl Store {
         })
     }
 
+    /// The names of the table's columns, in their order: they tell which release has been at it.
+    pub(crate) fn columns(&self) -> rusqlite::Result<Vec<String>> {
+        let connection = self.lock();
+        let mut statement = connection.prepare("SELECT name FROM pragma_table_info('rows')")?;
+        statement.query_map([], |row| row.get(0))?.collect()
+    }
+
     /// Whether the table is as this release needs it. The statement is run, not only prepared: that
     /// alone would not see what another process has changed since.
     pub(crate) fn check(&self) -> rusqlite::Result<()> {
