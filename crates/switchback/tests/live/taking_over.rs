@@ -46,7 +46,8 @@ fn another_store_recovers((at, picks, moment): Place) {
     let killed = running.wait();
     assert_eq!(killed.code, None, "it is killed:\n{killed}");
     let last = proxy.requests().last().cloned().unwrap_or_default();
-    let case = Case::seen(&world, "SIGKILL", "1.0.0", "2.0.0");
+    let event = "SIGKILL at the steps that leave the most behind";
+    let case = Case::seen(&world, event, "1.0.0", "2.0.0");
 
     let recovered = world.run_by("other", &["recover", "web", "-y", "-o", "json"]).exits(0);
     let transcript = format!("killed at {at} ({last})\n{killed}\n{recovered}");
