@@ -18,7 +18,12 @@ use super::{
     rule::Must,
     scenario::Scenario,
 };
-use crate::common::{World, process::Output, survival::Case, sweep::is_full};
+use crate::common::{
+    World,
+    process::Output,
+    survival::Case,
+    sweep::{is_full, tell_missed},
+};
 
 /// So many failures are enough to read.
 const ENOUGH: usize = 10;
@@ -37,6 +42,8 @@ pub(super) enum Ended {
 /// What was killed in a sweep that has found nothing wrong.
 pub(super) struct Swept {
     pub(super) killed: usize,
+    /// The places before the last kill to which a command did not come, in their order.
+    pub(super) missed: Vec<usize>,
     /// Whether any of them had to be committed.
     pub(super) had_to_commit: bool,
 }
@@ -91,7 +98,10 @@ pub(super) fn sweep<P>(
     one: impl Fn(&P, usize, bool, &mut String) -> Ended + Sync,
 ) -> Swept {
     let (next, over) = (AtomicUsize::new(first), AtomicBool::new(false));
-    let (failures, killed) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let (failures, tried) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let note = |at: usize, was_killed: bool| {
+        tried.lock().expect("no panic here").push((at, was_killed));
+    };
     let had_to_commit = AtomicBool::new(false);
     let work = || {
         let mut prepared = None;
@@ -99,17 +109,20 @@ pub(super) fn sweep<P>(
             let at = next.fetch_add(step, Ordering::SeqCst);
             let by_another = is_recovered_by_another((at - first) / step, seldom);
             let mut said = String::new();
-            let tried = catch_unwind(AssertUnwindSafe(|| {
+            let ended = catch_unwind(AssertUnwindSafe(|| {
                 let prepared = prepared.get_or_insert_with(&prepare);
                 one(prepared, at, by_another, &mut said)
             }));
-            match tried {
+            match ended {
                 Ok(Ended::Killed { committed, had_to }) => {
-                    killed.fetch_add(1, Ordering::SeqCst);
+                    note(at, true);
                     had_to_commit.fetch_or(had_to, Ordering::SeqCst);
                     prepared = prepared.filter(|_| !committed && !by_another);
                 }
-                Ok(Ended::ByItself) => over.store(true, Ordering::SeqCst),
+                Ok(Ended::ByItself) => {
+                    note(at, false);
+                    over.store(true, Ordering::SeqCst);
+                }
                 Err(panic) => {
                     let why = panic.downcast_ref::<String>().cloned().unwrap_or_default();
                     let mut failures = failures.lock().expect("no panic here");
@@ -129,5 +142,24 @@ pub(super) fn sweep<P>(
     let failures = failures.into_inner().expect("no panic here");
     let (count, failures) = (failures.len(), failures.join("\n\n=====\n\n"));
     assert!(failures.is_empty(), "{count} failed:\n\n{failures}");
-    Swept { killed: killed.into_inner(), had_to_commit: had_to_commit.into_inner() }
+    let (killed, missed) = told_apart(tried.into_inner().expect("no panic here"));
+    tell_missed(&missed);
+    Swept { killed, missed, had_to_commit: had_to_commit.into_inner() }
+}
+
+/// How many of the places were those of a kill, and which of the others lie before the last of these.
+fn told_apart(mut tried: Vec<(usize, bool)>) -> (usize, Vec<usize>) {
+    tried.sort_unstable();
+    let killed = tried.iter().filter(|(_, was_killed)| *was_killed).count();
+    let last = tried.iter().rposition(|(_, was_killed)| *was_killed).unwrap_or_default();
+    let missed = tried[..last].iter().filter(|(_, was_killed)| !was_killed);
+    (killed, missed.map(|(at, _)| *at).collect())
+}
+
+#[test]
+fn a_place_is_missed_where_a_later_one_was_reached() {
+    let tried = vec![(9, false), (5, true), (3, false), (1, true), (7, false)];
+    assert_eq!(told_apart(tried), (2, vec![3]));
+    assert_eq!(told_apart(vec![(1, false)]), (0, vec![]));
+    assert_eq!(told_apart(Vec::new()), (0, vec![]));
 }

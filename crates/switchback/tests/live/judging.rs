@@ -12,7 +12,7 @@ use super::{
     scenario::{FAILING, ROLLBACK, Scenario, UPDATE},
     told,
 };
-use crate::common::World;
+use crate::common::{World, sweep::assert_most_were_reached};
 
 /// What breaks a world, and what mends it again.
 struct Break {
@@ -342,4 +342,11 @@ fn what_is_recorded_is_committed_and_what_nobody_was_about_to_record_is_not() {
     // Neither can be.
     assert!(of(&[&begun, &applied], false).is_err());
     assert!(of(&[&json!({ "record": "verified" })], true).is_err());
+}
+
+#[test]
+#[should_panic(expected = "2 of 4 places were missed: [11, 31]")]
+fn a_sweep_that_has_missed_too_many_places_names_them() {
+    assert_most_were_reached(&[1, 11, 21, 31], &[1, 11, 21]);
+    assert_most_were_reached(&[1, 11, 21, 31], &[21, 1]);
 }

@@ -66,7 +66,8 @@ fn sweep(scenario: Scenario, moment: Moment, first: usize) {
         |world, at, by_another, said| one(world, scenario, (at, moment), by_another, said),
     );
     let killed = swept.killed;
-    assert!(killed * step >= FEWEST, "only {killed} were killed, {step} requests apart");
+    let (enough, missed) = (killed * step >= FEWEST, &swept.missed);
+    assert!(enough, "only {killed} were killed, {step} requests apart, and missed were {missed:?}");
     // A command that succeeds makes more than a dozen requests after its commit.
     let was_tried = swept.had_to_commit || scenario.code != 0;
     assert!(was_tried, "none of {killed} was killed after its commit");

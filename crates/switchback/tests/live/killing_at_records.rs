@@ -81,8 +81,9 @@ fn sweep(scenario: Scenario, (first, step): (usize, usize)) {
         || Place::new(scenario),
         |place, at, by_another, said| one(place, scenario, at, by_another, said),
     );
-    let killed = swept.killed;
-    assert!((killed + 1) * step >= FEWEST, "only {killed} were killed, {step} syncs apart");
+    let (killed, missed) = (swept.killed, &swept.missed);
+    let enough = (killed + 1) * step >= FEWEST;
+    assert!(enough, "only {killed} were killed, {step} syncs apart, and missed were {missed:?}");
 }
 
 #[test]
