@@ -118,12 +118,22 @@ pub(crate) struct Gathered {
     pub(crate) phase: &'static str,
 }
 
+/// When a program is killed to which something happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kills {
+    Never,
+    /// First, so that it happens to what it has left.
+    Before,
+    /// As soon as it has happened.
+    After,
+}
+
 /// What happens, and to whom.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Struck<'a> {
     pub(crate) arguments: &'a [&'a str],
-    /// Whether the programs are killed at the same time.
-    pub(crate) kills: bool,
+    /// When the programs are killed.
+    pub(crate) kills: Kills,
     /// What becomes of their requests first.
     pub(crate) moment: Moment,
 }
@@ -173,13 +183,19 @@ fn started<'a>(
             readies.be_ready();
         }
     };
-    let act = if kills {
-        Act::End(Box::new(move |pid: Pid| {
+    let kill = |pid: Pid| {
+        kill_process(pid, Signal::KILL).ok();
+    };
+    let act = match kills {
+        Kills::Never => Act::Do(Box::new(move |_| be_ready())),
+        Kills::Before => Act::End(Box::new(move |pid| {
+            kill(pid);
             be_ready();
-            kill_process(pid, Signal::KILL).ok();
-        }))
-    } else {
-        Act::Do(Box::new(move |_| be_ready()))
+        })),
+        Kills::After => Act::End(Box::new(move |pid| {
+            be_ready();
+            kill(pid);
+        })),
     };
     let socket = world.folder.path().join("gathered.sock");
     let picks = move |it: &Request<'_>| it.number == at;

@@ -1,7 +1,7 @@
 //! A prune of everything that does not run, in each phase of an update, of one that fails and of a
-//! rollback, and between an update and its way back.
+//! rollback, of what a killed program left, and between an update and its way back.
 //!
-//! Every eighth request of an update is tried, and two of the others; with `SWITCHBACK_SWEEP=full` in
+//! Every eighth request of an update is tried, two of the others, and three at which it is killed; with `SWITCHBACK_SWEEP=full` in
 //! the environment, the first after each record, and every tenth.
 
 use super::{
@@ -10,16 +10,21 @@ use super::{
 };
 use crate::common::{
     World,
+    gathering::Kills,
     proxy::Moment,
     spare::{Machine, Spare},
+    sweep::is_full,
 };
 
 const POLICY: &str = "unless-stopped";
 
 fn sweep(scenario: Scenario, places: (usize, usize)) {
-    let name = "prune of all that does not run";
+    at(scenario, places, Kills::Never, "prune of all that does not run");
+}
+
+fn at(scenario: Scenario, places: (usize, usize), kills: Kills, name: &'static str) {
     let event = |it: &Machine| drop(it.prune());
-    let (moment, kills, policy, prunes) = (Moment::HeldBack, false, POLICY, true);
+    let (moment, policy, prunes) = (Moment::HeldBack, POLICY, true);
     Sweep { scenario, places, moment, kills, name, event, policy, prunes }.run();
 }
 
@@ -36,6 +41,15 @@ fn a_prune_in_any_phase_of_a_failing_update_loses_no_data_and_the_old_one_serves
 #[test]
 fn a_prune_in_any_phase_of_a_rollback_loses_no_data_and_one_version_serves() {
     sweep(ROLLBACK, (60, 45));
+}
+
+/// Nobody goes on who could make again what is taken, until the same store recovers it.
+#[test]
+fn a_prune_of_what_a_killed_program_left_loses_no_data_and_one_version_serves() {
+    let scenarios = if is_full() { &[UPDATE, FAILING, ROLLBACK][..] } else { &[UPDATE] };
+    for scenario in scenarios {
+        at(*scenario, (40, 35), Kills::Before, "SIGKILL, and a prune of all that does not run");
+    }
 }
 
 /// A service at 1.0.0 with rows, for which 2.0.0 is there.

@@ -8,13 +8,13 @@ use super::{
     scenario::{FAILING, ROLLBACK, Scenario, UPDATE},
     together::Sweep,
 };
-use crate::common::{proxy::Moment, spare::Machine};
+use crate::common::{gathering::Kills, proxy::Moment, spare::Machine};
 
 fn at(
     moment: Moment,
     scenario: Scenario,
     places: (usize, usize),
-    kills: bool,
+    kills: Kills,
     (name, event): (&'static str, fn(&Machine)),
 ) {
     // An engine that was killed brings nothing back that has `unless-stopped` (seen on 20.10).
@@ -25,7 +25,7 @@ fn at(
 fn sweep(
     scenario: Scenario,
     places: (usize, usize),
-    kills: bool,
+    kills: Kills,
     event: (&'static str, fn(&Machine)),
 ) {
     at(Moment::HeldBack, scenario, places, kills, event);
@@ -39,40 +39,40 @@ const MACHINE: (&str, fn(&Machine)) = ("the machine restarts", Machine::restart_
 
 #[test]
 fn an_update_whose_engine_is_killed_ends_well_or_is_brought_to_an_end() {
-    sweep(UPDATE, (3, 14), false, ENGINE);
+    sweep(UPDATE, (3, 14), Kills::Never, ENGINE);
 }
 
 #[test]
 fn an_update_whose_engine_is_killed_at_work_ends_well_or_is_brought_to_an_end() {
-    at(Moment::LetThrough, UPDATE, (40, 45), false, ENGINE);
+    at(Moment::LetThrough, UPDATE, (40, 45), Kills::Never, ENGINE);
 }
 
 #[test]
 fn a_failing_update_whose_engine_is_killed_goes_back_with_its_data() {
-    sweep(FAILING, (50, 60), false, ENGINE);
+    sweep(FAILING, (50, 60), Kills::Never, ENGINE);
 }
 
 #[test]
 fn a_rollback_whose_engine_is_killed_ends_well_or_is_brought_to_an_end() {
-    sweep(ROLLBACK, (50, 60), false, ENGINE);
+    sweep(ROLLBACK, (50, 60), Kills::Never, ENGINE);
 }
 
 #[test]
 fn an_update_that_is_killed_with_its_engine_is_brought_to_an_end() {
-    sweep(UPDATE, (7, 14), true, BOTH);
+    sweep(UPDATE, (7, 14), Kills::After, BOTH);
 }
 
 #[test]
 fn an_update_whose_machine_restarts_is_brought_to_an_end() {
-    sweep(UPDATE, (11, 14), true, MACHINE);
+    sweep(UPDATE, (11, 14), Kills::After, MACHINE);
 }
 
 #[test]
 fn a_failing_update_whose_machine_restarts_goes_back_with_its_data() {
-    sweep(FAILING, (60, 45), true, MACHINE);
+    sweep(FAILING, (60, 45), Kills::After, MACHINE);
 }
 
 #[test]
 fn a_rollback_whose_machine_restarts_is_brought_to_an_end() {
-    sweep(ROLLBACK, (60, 45), true, MACHINE);
+    sweep(ROLLBACK, (60, 45), Kills::After, MACHINE);
 }

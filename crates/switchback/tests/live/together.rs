@@ -9,7 +9,7 @@ use super::{
 };
 use crate::common::{
     World,
-    gathering::{Gathered, Places, Struck, gathered, requests_of},
+    gathering::{Gathered, Kills, Places, Struck, gathered, requests_of},
     proxy::Moment,
     spare::{Machine, Spare},
     survival::Case,
@@ -34,7 +34,7 @@ pub(super) struct Sweep {
     /// What becomes of the requests first.
     pub(super) moment: Moment,
     /// Whether the program is killed too.
-    pub(super) kills: bool,
+    pub(super) kills: Kills,
     /// As the table of what survives what names it.
     pub(super) name: &'static str,
     pub(super) event: fn(&Machine),
@@ -151,7 +151,11 @@ impl Sweep {
         }
         judge.judges().map_err(|it| format!("{said}\n{it}"))?;
         if struck.at.is_some() {
-            let by = if self.prunes { "itself, or the same store" } else { "the same store" };
+            let by = if self.prunes && self.kills == Kills::Never {
+                "itself, or the same store"
+            } else {
+                "the same store"
+            };
             case.ended(&world.serving(), was, to, by);
         }
         Ok(())
