@@ -1,4 +1,4 @@
-//! The journal takes no more records, from any record on: the update goes back, and once the disk
+//! The journal takes no more records, from any record on: the command goes back, and once the disk
 //! takes records again, what was left open is brought to its end.
 //!
 //! Some of the places are tried; with `SWITCHBACK_SWEEP=full` in the environment, each one.
@@ -15,7 +15,10 @@ use std::{
 use rustix::process::Signal;
 use switchback_testkit::{Disk, disk::Trouble};
 
-use super::consistent::Standing;
+use super::{
+    consistent::Standing,
+    scenario::{FAILING, ROLLBACK, ROWS, Scenario, UPDATE},
+};
 use crate::common::{
     World,
     disk::SmallDisk,
@@ -26,28 +29,14 @@ use crate::common::{
     sweep::is_full,
 };
 
-const ROWS: usize = 3;
-
 /// Of two cores; these tests wait more than they work.
 const WORKERS: usize = 3;
 
-/// More syncs than an update makes, so that a sweep ends.
-const SYNCS_MAX: usize = 200;
+/// A command syncs its store at least so often: 39 to 49 times were counted.
+const SYNCS_MIN: usize = 25;
 
-/// A service at 1.0.0 with rows, which decides fast.
-fn serving(name: &str) -> World {
-    let world = World::new(name);
-    world.setting("data.policy = \"snapshot\"");
-    world.gate(
-        "interval = \"50ms\"\ntimeout = \"1s\"\nhealthy_streak = 2\nmin_healthy_time = \"300ms\"\n\
-         healthy_deadline = \"10s\"",
-    );
-    world.publish("1.0.0", &[]);
-    world.start_service();
-    world.write_rows(ROWS);
-    world.publish("2.0.0", &[]);
-    world
-}
+/// More syncs than a command makes, so that a sweep ends.
+const SYNCS_MAX: usize = 200;
 
 fn run(world: &World, state: &Path, engine: &str, arguments: &[&str]) -> Running {
     let mut command = world.command("state", engine, arguments);
@@ -62,8 +51,8 @@ struct Place {
 }
 
 impl Place {
-    fn new(name: &str) -> Self {
-        let world = serving(name);
+    fn new(scenario: Scenario) -> Self {
+        let world = scenario.world();
         let disk =
             Disk::mount_beside("switchback.db-shm").expect("FUSE and the right to mount (be root)");
         world.copy_store(disk.path());
@@ -84,16 +73,20 @@ impl Place {
     }
 }
 
-/// Updates with a journal that takes so many syncs. False if it needed no more.
-fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
+/// Gives the command with a journal that takes so many syncs. False if it needed no more.
+fn one(place: &Place, scenario: Scenario, takes: usize, trouble: Trouble) -> bool {
+    let (was, to) = (scenario.from(), scenario.to);
     let (world, standing) = (&place.world, Standing::of(&place.world));
     let (before, synced, rows) = (place.history().len(), place.disk.syncs(), world.rows());
     place.disk.fails_after(Some((takes, trouble)));
-    let update = place.run(&["update", "web", "-y"]);
+    let update = place.run(scenario.arguments);
     let has_struck = place.disk.syncs() - synced >= takes;
     let told = update.code.unwrap_or(-1);
-    assert!([0, 1, 4].contains(&told), "{update}");
-    let serves = if told == 0 { "2.0.0" } else { "1.0.0" };
+    assert!([scenario.code, 1, 4].contains(&told), "{update}");
+    let serves = scenario.serves(told == 0);
+    // A rollback leaves what was written since.
+    let leaves_them = told == 0 && scenario.is_rollback();
+    let rows = if leaves_them { scenario.rows(true) as u64 } else { rows };
     // It has to be so at once, before anybody has recovered anything.
     world.until("it serves", || world.serving() == serves);
     assert_eq!(world.id() == standing.id(), told != 0, "{update}");
@@ -102,7 +95,7 @@ fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
     world.write_rows(1);
     place.disk.fails_after(None);
     let (phase, event) = (phase_in(place.disk.path()), "the store takes no more records");
-    let case = Case::seen_in(phase, world, event, "1.0.0", "2.0.0");
+    let case = Case::seen_in(phase, world, event, was, to);
     let recovered = place.run(&["recover", "-y"]).exits(0);
     assert_eq!(world.serving(), serves, "{update}\n{recovered}");
     assert_eq!(world.rows(), rows + 1, "{update}\n{recovered}");
@@ -119,17 +112,17 @@ fn one(place: &Place, takes: usize, trouble: Trouble) -> bool {
     let is_said = lines.iter().all(|it| expected.contains(&it.1.as_str()));
     assert!(is_said && lines.len() <= 1, "{lines:?}\n{update}\n{recovered}");
     assert!(told == 1 || lines.len() == 1, "{lines:?}\n{update}\n{recovered}");
-    let parked = usize::from(told == 0);
+    let parked = usize::from(told == 0 || scenario.is_rollback());
     assert_eq!(world.temporary_containers().len(), parked, "{update}\n{recovered}");
     standing.assert_the_same_around(world, &format!("{update}\n{recovered}"));
     if has_struck {
-        case.ended(&world.serving(), "1.0.0", "2.0.0", "itself, or the same store");
+        case.ended(&world.serving(), was, to, "itself, or the same store");
     }
     has_struck
 }
 
 /// Tries every `step`-th place, as many at a time as there are workers.
-fn sweep(name: &str, trouble: Trouble, (first, step): (usize, usize)) {
+fn sweep(scenario: Scenario, trouble: Trouble, (first, step): (usize, usize)) {
     let is_full = is_full();
     let (first, step) = if is_full { (0, 1) } else { (first, step) };
     let (next, end, tried) =
@@ -141,13 +134,13 @@ fn sweep(name: &str, trouble: Trouble, (first, step): (usize, usize)) {
             if takes >= end.load(Ordering::SeqCst) {
                 return;
             }
-            let at = place.get_or_insert_with(|| Place::new(name));
-            if !one(at, takes, trouble) {
+            let at = place.get_or_insert_with(|| Place::new(scenario));
+            if !one(at, scenario, takes, trouble) {
                 end.fetch_min(takes, Ordering::SeqCst);
             }
             let tried: &Mutex<Vec<usize>> = &tried;
             tried.lock().expect("no panic here").push(takes);
-            if at.world.serving() == "2.0.0" {
+            if at.world.serving() == scenario.to {
                 place = None;
             }
         }
@@ -158,24 +151,40 @@ fn sweep(name: &str, trouble: Trouble, (first, step): (usize, usize)) {
         }
     });
     let tried = tried.into_inner().expect("no panic here");
-    assert!(tried.len() >= 5, "only {tried:?} were tried");
-    assert!(end.load(Ordering::SeqCst) < SYNCS_MAX, "an update makes fewer syncs");
+    assert!(tried.len() * step >= SYNCS_MIN, "only {tried:?} were tried");
+    assert!(end.load(Ordering::SeqCst) < SYNCS_MAX, "a command makes fewer syncs");
 }
 
 #[test]
 fn a_journal_on_a_full_disk_from_any_record_on_leaves_one_version_serving() {
-    sweep("unwritfull", Trouble::Full, (2, 5));
+    sweep(UPDATE, Trouble::Full, (2, 5));
 }
 
 #[test]
 fn a_journal_on_an_ill_disk_from_any_record_on_leaves_one_version_serving() {
-    sweep("unwritill", Trouble::Ill, (4, 5));
+    sweep(UPDATE, Trouble::Ill, (4, 5));
+}
+
+#[test]
+fn a_failing_update_whose_journal_takes_no_more_records_goes_back_with_its_data() {
+    sweep(FAILING, Trouble::Full, (7, 15));
+    if is_full() {
+        sweep(FAILING, Trouble::Ill, (7, 15));
+    }
+}
+
+#[test]
+fn a_rollback_whose_journal_takes_no_more_records_leaves_one_version_serving() {
+    sweep(ROLLBACK, Trouble::Ill, (12, 15));
+    if is_full() {
+        sweep(ROLLBACK, Trouble::Full, (12, 15));
+    }
 }
 
 /// What was set aside when the operation began is enough for its records.
 #[test]
 fn a_disk_that_fills_up_during_the_switch_stops_nothing() {
-    let world = serving("reserve");
+    let world = UPDATE.world();
     let disk = SmallDisk::new(8_192);
     world.copy_store(disk.path());
     let socket = world.folder.path().join("engine.sock");
