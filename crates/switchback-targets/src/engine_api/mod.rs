@@ -27,6 +27,7 @@ pub use guard::Guard;
 pub use images::{ImportedImage, PullProgress};
 pub use location::{EngineLocation, LocationError, locate};
 pub use pipe::{Open, Pipe};
+pub(crate) use podman::ALL_OF_A_DEVICE;
 use serde_json::Value;
 use switchback_core::Millis;
 

@@ -8,7 +8,8 @@ use super::EngineError;
 const DEFAULT_NETWORK: &str = "podman";
 
 /// What Podman's `Devices` lack, and what it refuses to be told without: all that can be done to one.
-const ALL_OF_A_DEVICE: &str = "rwm";
+/// It may be more than somebody asked for, which is said before an update.
+pub(crate) const ALL_OF_A_DEVICE: &str = "rwm";
 
 /// How the names of annotations begin that are Podman's own.
 const NOTES: [&str; 4] = [
