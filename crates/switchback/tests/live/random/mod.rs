@@ -180,7 +180,7 @@ fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Shown {
 
 /// A field that nobody varies proves nothing; so every one that the API's description has must be, or
 /// have a reason.
-fn assert_all_varied(shown: &Shown, world: &World) {
+fn assert_all_varied(shown: &Shown, world: &World, seed: u64) {
     let version = world.docker(&["version", "--format", "{{.Server.APIVersion}}"]);
     let minor = version.strip_prefix("1.").and_then(|it| it.parse().ok()).expect("a version 1.x");
     let mut never: BTreeSet<String> = every_field().into_iter().collect();
@@ -191,7 +191,7 @@ fn assert_all_varied(shown: &Shown, world: &World) {
     never.retain(|it| NOT_ASKED_FOR.iter().all(|(field, _)| format!("Endpoint/{field}") != *it));
     never.retain(|it| !is_dropped(it, shown));
     let warned: Vec<_> = never.iter().map(|it| (it, shown.warned.get(it.as_str()))).collect();
-    assert!(never.is_empty(), "never varied on {version}: {warned:#?}");
+    assert!(never.is_empty(), "never varied on {version} with seed {seed}: {warned:#?}");
 }
 
 /// Every field of an inspect.
@@ -243,5 +243,5 @@ fn whatever_is_said_of_a_container_is_said_of_its_successor() {
     let world = World::new("plain");
     world.publish("1.0.0", &[]);
     world.start_service();
-    assert_all_varied(&shown, &world);
+    assert_all_varied(&shown, &world, seed);
 }
