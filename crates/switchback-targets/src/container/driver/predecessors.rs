@@ -49,6 +49,14 @@ struct Predecessor {
     inspect: Value,
 }
 
+/// The containers of a file, or none where it cannot be used: one of a newer version, a damaged one,
+/// and one whose requests are none.
+fn read(bytes: &[u8]) -> Option<Vec<Predecessor>> {
+    let Predecessors { format, containers } = serde_json::from_slice(bytes).ok()?;
+    let is_usable = |it: &Predecessor| it.specification.body.is_object();
+    (format <= FORMAT && containers.iter().all(is_usable)).then_some(containers)
+}
+
 impl ContainerDriver {
     /// Writes down what this transaction replaces. May be repeated.
     pub(super) async fn record_predecessors(&self) -> Result<(), TargetError> {
@@ -94,8 +102,7 @@ impl ContainerDriver {
         let read = keeper::read_record(self.engine(), &self.setup.target, FILE).await;
         let bytes =
             read.map_err(|it| it.into_target("internal", format!("read {FILE} of the target")))?;
-        let all: Option<Predecessors> = bytes.and_then(|it| serde_json::from_slice(&it).ok());
-        let all = all.filter(|it| it.format <= FORMAT).map(|it| it.containers);
+        let all = bytes.and_then(|it| self::read(&it));
         if let Some(found) = all.into_iter().flatten().find(&is_it) {
             return Ok(Some(found));
         }
@@ -206,5 +213,43 @@ impl ContainerDriver {
             }
         }
         Ok(known.image.clone())
+    }
+}
+
+#[cfg(test)]
+mod rubbish {
+    use switchback_testkit::rubbish::{corpus, feed};
+
+    use super::*;
+
+    #[test]
+    fn the_corpus_has_what_is_used_and_what_is_left() {
+        let all = corpus("before");
+        let is_used = |it: &Vec<u8>| read(it).is_some_and(|it| !it.is_empty());
+        assert!(all.iter().any(is_used) && !all.iter().all(is_used));
+    }
+
+    #[test]
+    fn a_request_that_is_none_is_not_sent() {
+        let text = String::from_utf8(corpus("before").remove(1)).unwrap();
+        let mut file: Value = serde_json::from_str(&text).unwrap();
+        assert!(read(file.to_string().as_bytes()).is_some());
+        file["containers"][0]["specification"]["body"] = json!("web");
+        assert!(read(file.to_string().as_bytes()).is_none());
+    }
+
+    #[test]
+    fn whatever_lies_beside_a_state_is_used_or_left() {
+        feed("before", |bytes| {
+            let Some(containers) = read(bytes) else { return };
+            for mut it in containers.clone() {
+                let _policy = it.specification.restart_policy();
+                it.specification.follow("0f1e2d3c4b5a", "web", "5a4b3c2d1e0f");
+                assert!(it.specification.create_body(&it.image)["Image"].is_string());
+            }
+            let again = Predecessors { format: FORMAT, containers };
+            let again = serde_json::to_vec(&again).expect("what was read can be written");
+            assert!(read(&again).is_some());
+        });
     }
 }
