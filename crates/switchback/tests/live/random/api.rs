@@ -186,3 +186,19 @@ pub(super) const NOT_SAID: [(&str, &str); 18] = [
     ("HostConfig/CpuRealtimePeriod", "needs a kernel with real-time groups"),
     ("HostConfig/CpuRealtimeRuntime", "needs a kernel with real-time groups"),
 ];
+
+/// What Podman cannot do or does not tell, each with its reason, as docs/engines.md has them. What a
+/// device may be used for, which it does not tell either, is no field of its own: it shows none before
+/// and none after.
+const NOT_ON_PODMAN: [(&str, &str); 5] = [
+    ("HostConfig/Links", "it refuses to make a container with a link"),
+    ("Endpoint/Links", "it refuses to make a container with a link"),
+    ("Config/MacAddress", "it does not tell which address somebody chose"),
+    ("Endpoint/MacAddress", "it does not tell which address somebody chose"),
+    ("Endpoint/IPAMConfig", "it does not tell which address somebody chose"),
+];
+
+/// Whether Podman has this field, and tells what was said of it.
+pub(super) fn is_told_by_podman(field: &str) -> bool {
+    NOT_ON_PODMAN.iter().all(|(name, _)| *name != field)
+}
