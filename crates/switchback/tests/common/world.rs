@@ -206,6 +206,14 @@ impl World {
         self.folder.path().join(store)
     }
 
+    /// The program's folder for temporary files, so that those who look at all that it has written see
+    /// these too.
+    fn temporary_folder(&self) -> PathBuf {
+        let folder = self.folder.path().join("tmp");
+        std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+        folder
+    }
+
     /// The program, with nothing of this process's surroundings but the search path.
     pub(crate) fn command(&self, store: &str, engine: &str, arguments: &[&str]) -> Command {
         let configuration = self.folder.path().join("switchback.toml");
@@ -219,6 +227,7 @@ impl World {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())
+            .env("TMPDIR", self.temporary_folder())
             .env("USER", "tester")
             .env("CI", "true")
             .env("DOCKER_HOST", engine)
