@@ -244,7 +244,7 @@ pub(super) fn means(text: &str, id: &str, name: &str) -> bool {
 /// one that Podman calls `stopping` and not running, until its stop is over.
 pub fn is_up(inspect: &Value) -> bool {
     ["Running", "Restarting", "Paused"].iter().any(|it| inspect["State"][it] == Value::Bool(true))
-        || inspect["State"]["Status"] == Value::from("stopping")
+        || inspect["State"]["Status"] == "stopping"
 }
 
 /// The containers whose namespaces it is in, as its configuration calls them: usually by id.

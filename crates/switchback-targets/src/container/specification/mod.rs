@@ -23,7 +23,8 @@ pub use self::network::user_endpoint;
 /// nowhere else. Its `Debug` shows nothing.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Specification {
-    /// The body of the create request, without `Image`.
+    /// The body of the create request, without `Image`: an object.
+    #[serde(deserialize_with = "object")]
     pub body: Value,
     /// Networks that are joined after the creation, for engines that take only one in the request:
     /// name and endpoint.
@@ -32,6 +33,11 @@ pub struct Specification {
     /// are taken as the image's.
     #[serde(default)]
     pub ambiguous: Vec<String>,
+}
+
+/// Whoever reads a damaged record learns that there, and not where a container is to be made from it.
+fn object<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+    Map::deserialize(from).map(Value::Object)
 }
 
 impl std::fmt::Debug for Specification {
