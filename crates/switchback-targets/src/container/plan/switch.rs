@@ -92,7 +92,7 @@ impl Planner<'_> {
             let (from, to) = (member.name().to_owned(), self.parked(member.name()));
             steps.push(Change::Rename { subject, from, to });
         }
-        steps.extend(self.unpark());
+        steps.extend(self.take_names());
         if is_touched && self.takes_snapshot() {
             steps.push(Change::HandOverData { data: self.data_set(&self.to.operation) });
         }
@@ -100,6 +100,7 @@ impl Planner<'_> {
             steps.push(Change::HandOverBackup { operation: self.to.operation.clone() });
         }
         steps.extend(self.starts());
+        steps.extend(self.unpark_policy());
         steps
     }
 
@@ -115,8 +116,8 @@ impl Planner<'_> {
         })
     }
 
-    /// Gives the successors their names, and a parked one its restart policy.
-    fn unpark(&self) -> Vec<Change> {
+    /// Gives the successors their names.
+    fn take_names(&self) -> Vec<Change> {
         let mut steps = Vec::new();
         let (subject, from) = match &self.incoming {
             Incoming::New { .. } => {
@@ -127,21 +128,24 @@ impl Planner<'_> {
                 (Subject::Existing(release.container.clone()), release.name.clone())
             }
         };
-        let to = self.at.name.clone();
-        steps.push(Change::Rename { subject: subject.clone(), from, to });
-        if let Incoming::Kept { release } = &self.incoming {
-            let (from, to) = (json!({"Name": "no"}), release.specification.restart_policy());
-            if to["Name"] != from["Name"] {
-                let name = self.at.name.clone();
-                steps.push(Change::SetRestartPolicy { subject, name, from, to });
-            }
-        }
+        steps.push(Change::Rename { subject, from, to: self.at.name.clone() });
         for dependent in self.at.members.iter().skip(1) {
             let from = self.temporary(dependent.name());
             let (subject, to) = (Subject::Created(from.clone()), dependent.name().to_owned());
             steps.push(Change::Rename { subject, from, to });
         }
         steps
+    }
+
+    /// Gives a parked one its restart policy, once it is started: one that has it while it stands still is
+    /// started by an engine that restarts, with whatever data lies there. On the way back it loses it
+    /// before it is stopped. What is made anew can have it from the beginning: no engine starts what
+    /// has never run.
+    fn unpark_policy(&self) -> Option<Change> {
+        let Incoming::Kept { release } = &self.incoming else { return None };
+        let (from, to) = (json!({"Name": "no"}), release.specification.restart_policy());
+        let (subject, name) = (Subject::Existing(release.container.clone()), self.at.name.clone());
+        (to["Name"] != from["Name"]).then(|| Change::SetRestartPolicy { subject, name, from, to })
     }
 
     /// What ran is started; who was stopped stays so.

@@ -16,6 +16,10 @@ pub(super) enum Act {
     PowerCut { effect: bool },
     /// The engine restarts, with the effect there or not; nobody answers.
     EngineRestart { effect: bool },
+    /// The engine is killed and starts again, and takes what ran for stopped by hand; nobody answers.
+    EngineKilled { effect: bool },
+    /// It fails with half of its effect there.
+    Half,
     /// It fails, with its effect there or not.
     Fails { effect: bool },
     /// Nobody ever answers, with the effect there or not.

@@ -47,6 +47,20 @@ fn a_prune_before_a_death_at_the_commit_of_a_rollback_leaves_what_ran() {
     });
 }
 
+/// What is gone back to had its restart policy before it was started: an engine that restarted just then
+/// started it on the data of the version that had been left, which could not be brought back below it.
+#[test]
+fn an_engine_that_restarts_before_the_start_of_a_rollback_starts_nothing() {
+    plays_each(|player| {
+        let scenario = Scenario::Rollback;
+        let lines = player.places(scenario).lines;
+        let start = lines.iter().rposition(|it| it.contains(": start ")).expect("there is one");
+        let acts = [Act::EngineRestart { effect: false }, Act::EngineKilled { effect: false }];
+        let before = |act| Schedule::with(scenario, start - 1, act, Who::Same);
+        acts.map(before).into()
+    });
+}
+
 /// The proof was over with the first look that failed, and the way back was stuck although the old
 /// version served.
 #[test]

@@ -67,6 +67,8 @@ struct Found<'a> {
     strangers: bool,
     /// Another store took it over, and did the same anew.
     taken_over: bool,
+    /// Whether what is stuck with the right version serving may be left to a person.
+    may_stick: bool,
     /// The store of whoever began is lost, and nobody else may have heard of it.
     is_lost: bool,
     /// The changes that were left as they are, each as a journal that can be read names it.
@@ -90,8 +92,19 @@ pub(super) fn judged(
     let readable: &[Who] = if is_lost { &[Who::Other] } else { &[Who::Same, Who::Other] };
     let abandoned = readable.iter().flat_map(|it| abandoned(running, *it)).collect();
     let (world, wrong) = (&*running.world, Vec::new());
-    let mut found =
-        Found { world, before, state, committed, strangers, taken_over, is_lost, abandoned, wrong };
+    let may_stick = schedule.may_stick();
+    let mut found = Found {
+        world,
+        before,
+        state,
+        committed,
+        strangers,
+        taken_over,
+        may_stick,
+        is_lost,
+        abandoned,
+        wrong,
+    };
     let history = history(running, if schedule.is_lost { Who::Other } else { Who::Same });
     if strangers {
         // Whoever starts, stops or removes it by hand has his way, and only he knows what is right. But
@@ -103,9 +116,11 @@ pub(super) fn judged(
     found.serves();
     found.data();
     found.leftovers();
-    found.tag();
     found.neighbour();
+    // A prune takes the names of what does not run. One that we gave afterwards may be the last that its
+    // image has, and no engine takes that away while a container has the image.
     if !schedule.has(&Act::Prune) {
+        found.tag();
         found.images();
     }
     found.says(ends, &history);
@@ -190,7 +205,7 @@ impl Found<'_> {
         let right = self.right().to_owned();
         self.expect(it.image_id == right, || format!("{} serves, not {right}", it.image_id));
         let policy = it.specification.policy;
-        let is_kept = policy == RestartPolicy::UnlessStopped;
+        let is_kept = policy == RestartPolicy::Always;
         self.expect(is_kept, || format!("its restart policy has become {policy:?}"));
         self.expect(it.status == Status::Running, || "it is paused".to_owned());
         let binds: Vec<_> = it.specification.binds().collect();
@@ -218,7 +233,8 @@ impl Found<'_> {
         let is_named = |name: &str| abandoned.iter().any(|it| it.contains(name));
         let mut left = Vec::new();
         for it in self.world.containers() {
-            let is_known = ["web", "neighbour", "switchback-anchor", "mine"].contains(&&*it.name);
+            let is_known = ["web", "neighbour", "switchback-anchor", "mine"].contains(&&*it.name)
+                || self.may_stick && it.name == "switchback-lease-web";
             let is_named = words.contains(&it.id) || is_named(&it.id) || is_named(&it.name);
             if !is_known && !is_named {
                 left.push(format!("container {}", it.name));
@@ -252,8 +268,7 @@ impl Found<'_> {
         let named = images.iter().find(|it| it.tags.iter().any(|it| it == REFERENCE));
         let named = named.map(|it| it.id.clone());
         let right = self.right().to_owned();
-        // A prune takes the name of an image that nobody has.
-        let holds = named.as_ref().is_none_or(|it| *it == right);
+        let holds = named.as_ref() == Some(&right);
         self.expect(holds, || format!("{REFERENCE} names {named:?}, and {right} runs"));
     }
 
@@ -311,7 +326,7 @@ impl Found<'_> {
             "rolled_back" | "failed" => self.was_undone(&last.begun.id),
             // Another store's word counts where it has done the same anew, or is all that is left.
             "interrupted" => self.was_undone(&last.begun.id) || self.taken_over || self.is_lost,
-            "stuck" => self.strangers,
+            "stuck" => self.strangers || self.may_stick && !committed,
             _ => false,
         };
         self.expect(holds, || format!("the history says {said}, committed: {committed}"));

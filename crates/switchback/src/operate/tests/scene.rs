@@ -138,7 +138,8 @@ impl Scene {
         let create = |name: &str, document: Value| {
             let specification = Specification {
                 image: REFERENCE.to_owned(),
-                policy: RestartPolicy::UnlessStopped,
+                // With another one it would stay away once its engine was killed.
+                policy: RestartPolicy::Always,
                 volumes: if name == "web" { vec![VOLUME.to_owned()] } else { Vec::new() },
                 document,
                 ..Specification::default()

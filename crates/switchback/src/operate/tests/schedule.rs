@@ -117,6 +117,23 @@ impl Schedule {
     }
 }
 
+impl Schedule {
+    /// Whether it may end stuck. An engine that restarts starts what it had stopped a moment ago, with its
+    /// policy still there. Another store knows only the borders: not whether the data of what runs there
+    /// was handed over, and it brings none back below a service that runs.
+    pub(super) fn may_stick(&self) -> bool {
+        let mut acts = self.first.values().chain(self.second.2.values());
+        let restarts = |it: &Act| {
+            matches!(
+                it,
+                Act::PowerCut { .. } | Act::EngineRestart { .. } | Act::EngineKilled { .. }
+            )
+        };
+        let takes_part = self.second.0 == Who::Other || self.last == Who::Other;
+        takes_part && acts.any(restarts)
+    }
+}
+
 /// Half of what happens does at a request that changes something: they are the fewer.
 fn happening(random: &mut Random, places: &Places) -> (usize, Act) {
     let any = usize::try_from(random.below(places.lines.len() as u64 + 3)).expect("some hundred");
@@ -130,7 +147,7 @@ fn act(random: &mut Random) -> Act {
     if random.once_in(3) {
         return random.one(&[Act::DieBefore, Act::DieAfter, Act::DieDuring(later)]);
     }
-    match random.below(14) {
+    match random.below(16) {
         0 => Act::PowerCut { effect },
         1 => Act::EngineRestart { effect },
         2 => Act::Fails { effect },
@@ -144,6 +161,8 @@ fn act(random: &mut Random) -> Act {
         10 => Act::Interrupt,
         11 => Act::Crash,
         12 => random.one(&[Act::RemoveLease, Act::Prune]),
+        13 => Act::EngineKilled { effect },
+        14 => Act::Half,
         _ => Act::Stranger(stranger(random)),
     }
 }

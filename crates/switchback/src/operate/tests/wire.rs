@@ -192,6 +192,12 @@ impl Wire {
                 self.world.happen(&Event::EngineRestart);
                 return lost();
             }
+            Act::EngineKilled { effect } => {
+                self.quietly(request, *effect).await;
+                self.world.happen(&Event::EngineKilled);
+                return lost();
+            }
+            Act::Half => return self.with(request, Effect::Half, Reply::True).await,
             Act::Fails { effect } => {
                 return self.with(request, whole(*effect), Reply::Refused(500)).await;
             }
