@@ -108,6 +108,21 @@ fn is_varied(field: &str, plain: &Value, it: &Value) -> bool {
     !differ.is_empty()
 }
 
+/// Makes a network whose subnet somebody chose, as fixed addresses want it, and tells what its addresses
+/// begin with. The engine says which one is free; another test may take it in between.
+fn prefix_of_a_network(world: &World, net: &str) -> String {
+    let format = "{{(index .IPAM.Config 0).Subnet}}";
+    for _ in 0..10 {
+        world.docker(&["network", "create", net]);
+        let subnet = world.docker(&["network", "inspect", "--format", format, net]);
+        world.docker(&["network", "rm", net]);
+        if world.docker_output(&["network", "create", "--subnet", &subnet, net]).is_ok() {
+            return subnet.rsplit_once('.').expect("a subnet").0.to_owned();
+        }
+    }
+    panic!("each subnet was taken by somebody else just then");
+}
+
 /// Creates containers of these specifications, updates all, and tells what was seen.
 fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Shown {
     let world = World::new("random");
@@ -116,13 +131,7 @@ fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Shown {
     world.made.volumes.borrow_mut().push(world.name.clone());
     let net = format!("{}-net", world.name);
     world.made.networks.borrow_mut().push(net.clone());
-    world.docker(&["network", "create", &net]);
-    let subnet = "{{(index .IPAM.Config 0).Subnet}}";
-    let subnet = world.docker(&["network", "inspect", "--format", subnet, &net]);
-    // Fixed addresses want a network whose subnet somebody chose: this one is free.
-    world.docker(&["network", "rm", &net]);
-    world.docker(&["network", "create", "--subnet", &subnet, &net]);
-    let prefix = subnet.rsplit_once('.').expect("a subnet").0.to_owned();
+    let prefix = prefix_of_a_network(&world, &net);
     world.made.containers.borrow_mut().push(world.name.clone());
     // As the engine makes it of itself: the docker client says more.
     create(&world, &world.name, &json!({ "Image": world.image("latest") }));
