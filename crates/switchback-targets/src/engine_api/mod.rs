@@ -213,7 +213,17 @@ impl EngineClient {
         let found = self.find(&format!("/containers/{}/json", encode(id))).await?;
         let found = found.map_or(Ok(None), |it| is_meant(it, id))?;
         let found = found.map(with_sorted_mounts);
-        Ok(if self.facts.is_podman { found.map(podman::container) } else { found })
+        match found {
+            Some(inspect) if self.facts.is_podman => self.podman_container(inspect).await.map(Some),
+            found => Ok(found),
+        }
+    }
+
+    /// Podman tells what its log is asked for at its own interface only.
+    async fn podman_container(&self, inspect: Value) -> Result<Value, EngineError> {
+        let id = inspect["Id"].as_str().unwrap_or_default();
+        let own = self.find(&format!("/libpod/containers/{}/json", encode(id))).await?;
+        Ok(podman::container(inspect, &own.unwrap_or_default()))
     }
 
     /// The inspect of an image, by id or reference.

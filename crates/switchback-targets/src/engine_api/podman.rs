@@ -19,8 +19,8 @@ const NOTES: [&str; 4] = [
     "org.systemd.property.",
 ];
 
-/// The inspect of a container.
-pub(super) fn container(mut inspect: Value) -> Value {
+/// The inspect of a container. `own` is the one of Podman's own interface, null if there is none.
+pub(super) fn container(mut inspect: Value, own: &Value) -> Value {
     for device in inspect["HostConfig"]["Devices"].as_array_mut().into_iter().flatten() {
         if device["CgroupPermissions"] == json!("") {
             device["CgroupPermissions"] = json!(ALL_OF_A_DEVICE);
@@ -29,7 +29,23 @@ pub(super) fn container(mut inspect: Value) -> Value {
     drop_what_it_added(&mut inspect);
     drop_what_it_noted(&mut inspect);
     name_networks(&mut inspect);
+    tell_log(&mut inspect, &own["HostConfig"]["LogConfig"]);
     inspect
+}
+
+/// What a log was asked for: its driver, which Docker's interface calls `json-file` where it is
+/// `k8s-file`, and the options under the names by which they were asked for. Without one, the log lies in
+/// a folder that has the container's id in its name, and its limit is `0B`.
+fn tell_log(inspect: &mut Value, own: &Value) {
+    let said = |field: &str| own[field].as_str().filter(|it| !it.is_empty());
+    let Some(driver) = said("Type") else { return };
+    let id = inspect["Id"].as_str().unwrap_or_default();
+    let path = said("Path").filter(|it| !it.contains(id));
+    let size = said("Size").filter(|it| *it != "0B");
+    let all = [("tag", said("Tag")), ("path", path), ("max-size", size)];
+    let options: Map<String, Value> =
+        all.into_iter().filter_map(|(name, it)| Some((name.to_owned(), json!(it?)))).collect();
+    inspect["HostConfig"]["LogConfig"] = json!({ "Type": driver, "Config": options });
 }
 
 /// Two variables of its own are among those of the container; one of them has the container's id.
@@ -108,12 +124,16 @@ pub(super) fn has_stumbled(error: &EngineError) -> bool {
 mod tests {
     use super::*;
 
+    fn as_docker(inspect: Value) -> Value {
+        container(inspect, &Value::Null)
+    }
+
     const ID: &str = "4f4dd48b82762c63b1479e95f1055a91f057922ecc6658a2a9efa68b124e5817";
 
     #[test]
     fn the_default_network_is_called_bridge_and_another_is_the_mode() {
         let with = |mode: &str, networks: Value| {
-            let it = container(json!({ "Id": ID, "HostConfig": { "NetworkMode": mode },
+            let it = as_docker(json!({ "Id": ID, "HostConfig": { "NetworkMode": mode },
                 "NetworkSettings": { "Networks": networks } }));
             (it["HostConfig"]["NetworkMode"].clone(), it["NetworkSettings"]["Networks"].clone())
         };
@@ -131,7 +151,7 @@ mod tests {
     fn its_own_variables_are_nobodys_wish() {
         let all =
             ["container=podman", "HOSTNAME=4f4dd48b8276", "HOSTNAME=mine", "A=1", "HOME=/root"];
-        let it = container(json!({ "Id": ID, "Config": { "Env": all } }));
+        let it = as_docker(json!({ "Id": ID, "Config": { "Env": all } }));
         assert_eq!(it["Config"]["Env"], json!(["HOSTNAME=mine", "A=1", "HOME=/root"]));
     }
 
@@ -139,13 +159,30 @@ mod tests {
     fn what_it_notes_among_the_annotations_is_nobodys_wish() {
         let all = json!({"io.podman.annotations.volumes-from": ID, "io.container.manager": "libpod",
             "org.systemd.property.KillSignal": "15", "mine": "1"});
-        let it = container(json!({ "Id": ID, "HostConfig": { "Annotations": all } }));
+        let it = as_docker(json!({ "Id": ID, "HostConfig": { "Annotations": all } }));
         assert_eq!(it["HostConfig"]["Annotations"], json!({"mine": "1"}));
     }
 
     #[test]
+    fn what_a_log_was_asked_for_is_told_by_its_own_interface() {
+        let default = format!("/containers/storage/overlay-containers/{ID}/userdata/ctr.log");
+        let with = |path: &str, tag: &str, size: &str| {
+            let own = json!({ "Type": "k8s-file", "Path": path, "Tag": tag, "Size": size });
+            let log = json!({ "Type": "json-file", "Config": null });
+            let of = json!({ "Id": ID, "HostConfig": { "LogConfig": log } });
+            let it = container(of, &json!({ "HostConfig": { "LogConfig": own } }));
+            assert_eq!(it["HostConfig"]["LogConfig"]["Type"], "k8s-file");
+            it["HostConfig"]["LogConfig"]["Config"].clone()
+        };
+        assert_eq!(with(&default, "", "0B"), json!({}));
+        assert_eq!(with("", "web", "0B"), json!({"tag": "web"}));
+        let all = json!({"path": "/srv/web.log", "max-size": "3MB"});
+        assert_eq!(with("/srv/web.log", "", "3MB"), all);
+    }
+
+    #[test]
     fn a_device_can_be_asked_for_again() {
-        let it = container(json!({ "Id": ID,
+        let it = as_docker(json!({ "Id": ID,
             "HostConfig": { "Devices": [{ "PathOnHost": "/dev/null", "CgroupPermissions": "" }] } }));
         assert_eq!(it["HostConfig"]["Devices"][0]["CgroupPermissions"], "rwm");
     }

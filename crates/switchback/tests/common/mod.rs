@@ -7,6 +7,7 @@ pub(crate) mod gathering;
 pub(crate) mod http;
 pub(crate) mod meddler;
 pub(crate) mod names;
+pub(crate) mod podman;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod registry;

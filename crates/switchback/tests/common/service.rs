@@ -106,7 +106,12 @@ impl World {
     pub(crate) fn inspect(&self, name: &str) -> Value {
         let text = self.docker(&["inspect", "--type", "container", name]);
         let list: Value = serde_json::from_str(&text).expect("inspect answers in JSON");
-        list[0].clone()
+        let mut inspect = list[0].clone();
+        if self.is_podman() {
+            let log = self.podman_log(inspect["Id"].as_str().expect("a container has an id"));
+            inspect["HostConfig"]["LogConfig"] = log;
+        }
+        inspect
     }
 
     /// The inspect of the service's container.

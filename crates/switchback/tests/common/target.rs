@@ -44,6 +44,8 @@ impl World {
             // Nothing was ever kept, or the anchor itself is not there before the first update.
             Err(error) if error.contains("ould not find the file") => Value::Null,
             Err(error) if error.contains("o such container") => Value::Null,
+            // As Podman says it.
+            Err(error) if error.contains("daemon: no such file or directory") => Value::Null,
             Err(error) => panic!("{file} of {} cannot be read: {error}", self.name),
         }
     }

@@ -1,7 +1,7 @@
 //! A world for one test: a container, a volume, a registry repository, a configuration and a store of its own.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
@@ -42,6 +42,7 @@ pub(crate) struct World {
     settings: RefCell<Vec<String>>,
     probe: RefCell<Option<String>>,
     gate: RefCell<String>,
+    pub(super) is_podman: OnceCell<bool>,
 }
 
 /// The lab's errors say what to type.
@@ -80,6 +81,7 @@ impl World {
             settings: RefCell::default(),
             probe: RefCell::new(Some(probe)),
             gate: RefCell::new(GATE.to_owned()),
+            is_podman: OnceCell::new(),
         }
     }
 
@@ -167,12 +169,6 @@ impl World {
     /// Takes back what was added to the deployment's configuration.
     pub(crate) fn without_settings(&self) {
         self.settings.borrow_mut().clear();
-    }
-
-    /// Whether the engine is Podman's service, which lacks some of what Docker has.
-    pub(crate) fn is_podman(&self) -> bool {
-        let names = "{{range .Server.Components}}{{.Name}} {{end}}";
-        self.docker(&["version", "--format", names]).contains("Podman")
     }
 
     /// Replaces the probe; none: the deployment has no probe.

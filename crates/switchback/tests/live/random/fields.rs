@@ -56,7 +56,8 @@ fn process() -> Vec<Said> {
         said(&["Config/StopTimeout"], json!({ "StopTimeout": 3 })),
         said(&["Config/Healthcheck"], json!({ "Healthcheck": check })),
         said(&["Config/Shell"], json!({ "Shell": ["/bin/odd", "-c"] })),
-        host(&["HostConfig/Init"], json!({ "Init": true })),
+        // Podman refuses an init where the processes of the host are seen.
+        one_of("processes", &["HostConfig/Init"], json!({ "HostConfig": { "Init": true } })),
         host(&["HostConfig/GroupAdd"], json!({ "GroupAdd": ["20", "1501"] })),
         host(&["HostConfig/CapAdd"], json!({ "CapAdd": ["NET_ADMIN", "SYS_TIME"] })),
         host(&["HostConfig/CapDrop"], json!({ "CapDrop": ["ALL"] })),
@@ -154,7 +155,11 @@ fn surroundings() -> Vec<Said> {
         host(&["HostConfig/CgroupnsMode"], json!({ "CgroupnsMode": "host" })),
         host(&["HostConfig/IpcMode"], json!({ "IpcMode": "shareable" })),
         host(&["HostConfig/UsernsMode"], json!({ "UsernsMode": "host" })),
-        host(&["HostConfig/PidMode"], json!({ "PidMode": "host" })),
+        one_of(
+            "processes",
+            &["HostConfig/PidMode"],
+            json!({ "HostConfig": { "PidMode": "host" } }),
+        ),
         one_of("names", &["HostConfig/UTSMode"], json!({ "HostConfig": { "UTSMode": "host" } })),
         one_of("names", &["Config/Hostname"], json!({ "Hostname": "odd-name" })),
         host(&["HostConfig/Dns"], json!({ "Dns": ["192.0.2.53"] })),
@@ -184,12 +189,12 @@ fn networks() -> Vec<Said> {
             json!({ "NetworkDisabled": true, "HostConfig": { "NetworkMode": "none" } }),
         ),
         one_of(group, &["Config/MacAddress"], json!({ "MacAddress": "02:42:ac:11:77:77" })),
-        one_of(group, &["Endpoint/MacAddress"], {
-            // Engines since 25 read it there, and want both to be the same.
-            let mut body = on_net(json!({ "MacAddress": "02:42:ac:11:88:88" }));
-            body["MacAddress"] = json!("02:42:ac:11:88:88");
-            body
-        }),
+        // Engines since 25 read it there; said for the whole container as well, it is compared there.
+        one_of(
+            group,
+            &["Endpoint/MacAddress"],
+            on_net(json!({ "MacAddress": "02:42:ac:11:88:88" })),
+        ),
         one_of(group, &["HostConfig/Links"], json!({ "HostConfig": { "Links": ["@NAME:odd"] } })),
         one_of(group, &["Endpoint/Aliases"], on_net(json!({ "Aliases": ["odd", "exactly-12-c"] }))),
         one_of(

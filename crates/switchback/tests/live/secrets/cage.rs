@@ -156,7 +156,18 @@ impl Cage {
         ));
         world.setting(&format!("run.env_file = \"{}\"", file.display()));
         world.setting("run.logging.driver = \"json-file\"");
-        world.setting(&format!("run.logging.options = {{ tag = \"canary-log-c6f3{end}\" }}"));
+        let option = self.log_option(&format!("canary-log-c6f3{end}"));
+        let (name, value) = option.split_once('=').expect("NAME=VALUE");
+        world.setting(&format!("run.logging.options = {{ {name} = \"{value}\" }}"));
+    }
+
+    /// An option of the log's driver that holds a canary. Podman's has no tags.
+    fn log_option(&self, canary: &str) -> String {
+        if self.world.is_podman() {
+            format!("path=/tmp/{}-{canary}.log", self.world.name)
+        } else {
+            format!("tag={canary}")
+        }
     }
 
     pub(super) fn publish(&self, tag: &str, version: &str, more: &[(&str, &str)]) {
@@ -194,7 +205,7 @@ impl Cage {
                 "--label",
                 "token=canary-label-70c4",
                 "--log-opt",
-                "tag=canary-driver-19b0",
+                &self.log_option("canary-driver-19b0"),
                 &image,
                 "--token",
                 "canary-argument-2e5a",

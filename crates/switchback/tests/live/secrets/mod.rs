@@ -68,7 +68,7 @@ const OF_THE_DECLARED: &[(&[&str], i32)] = &[
     (&["config", "unset", "deployment.web.health.headers.X-Token"], 0),
     (&["config", "get", "deployment.web.run"], 0),
     (&["config", "get", "deployment.web.run.logging.options"], 0),
-    (&["config", "get", "deployment.web.run.logging.options.tag"], 0),
+    (&["config", "get", "deployment.web.run.logging.options"], 0),
     (&["config", "rename", "deployment.web.run.environment.TOKEN", "KEY"], 0),
     (&["config", "get", "deployment.web.run.environment"], 0),
     (&["config", "get", "deployment.web.run.environment.TOKEN"], 0),
