@@ -8,7 +8,7 @@ use bollard::query_parameters::{
 };
 use futures_util::TryStreamExt;
 
-use super::{EngineClient, EngineError, READ_LIMIT};
+use super::{EngineClient, EngineError, FILES_LIMIT};
 use crate::patience::within;
 
 /// The largest archive that is read into memory; account files and records are some kilobytes.
@@ -45,7 +45,7 @@ impl EngineClient {
                 EngineError::Nonsense { what: "an archive", got: "more than 64 MiB".into() };
             std::future::ready(if is_too_much { Err(error) } else { Ok(all) })
         });
-        let limited = within(READ_LIMIT, collect).await;
+        let limited = within(FILES_LIMIT, collect).await;
         match limited.ok_or_else(|| EngineError::TimedOut { what: format!("archive of {path}") })? {
             Ok(bytes) => unpack(&bytes),
             Err(EngineError::Refused { status: 404, .. }) => Ok(Vec::new()),
@@ -63,7 +63,7 @@ impl EngineClient {
         const FOLDER: u32 = 1 << 31;
         let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
         let asked = self.docker.get_container_archive_info(container, Some(options));
-        let answer = within(READ_LIMIT, asked).await;
+        let answer = within(FILES_LIMIT, asked).await;
         match answer.ok_or_else(|| EngineError::TimedOut { what: format!("kind of {path}") })? {
             Ok(found) => Ok(Some(found.file_mode & FOLDER != 0)),
             Err(error) => match EngineError::from(error) {

@@ -45,8 +45,13 @@ const NEWEST_API: (u64, u64) = (1, 51);
 /// containers, was measured in milliseconds; an engine that takes ten seconds is ill.
 const READ_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long an engine may take to say that it is there.
-const CONNECT_LIMIT: Duration = Duration::from_secs(4);
+/// For what the engine reads from a container's file system: it mounts that, starts a process of its
+/// own there and waits for the disk. Ten seconds were met on two busy cores whose disk stood still.
+const FILES_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long an engine may take to say that it is there. Four seconds were too few for engines that many
+/// asked at once on two cores.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often, and with what pauses, Podman is asked again that gave up a look because some container
 /// went away meanwhile: each time another one has to.
@@ -117,7 +122,9 @@ impl EngineClient {
         };
         let version = within(CONNECT_LIMIT, documents.get("/version")).await;
         let version = match version {
-            None => return Err(unreachable("no answer within 4 s".to_owned())),
+            None => {
+                return Err(unreachable(format!("no answer within {} s", CONNECT_LIMIT.as_secs())));
+            }
             Some(Err(EngineError::Broken { reason })) if reason == DENIED => {
                 return Err(EngineError::Denied {
                     location: location.url.clone(),
