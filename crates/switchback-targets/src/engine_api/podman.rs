@@ -11,6 +11,9 @@ const DEFAULT_NETWORK: &str = "podman";
 /// It may be more than somebody asked for, which is said before an update.
 pub(crate) const ALL_OF_A_DEVICE: &str = "rwm";
 
+/// The annotation that has the user namespace as it was asked for.
+const USER_NAMESPACE: &str = "io.podman.annotations.userns";
+
 /// How the names of annotations begin that are Podman's own.
 const NOTES: [&str; 4] = [
     "io.container.manager",
@@ -26,9 +29,12 @@ pub(super) fn container(mut inspect: Value, own: &Value) -> Value {
             device["CgroupPermissions"] = json!(ALL_OF_A_DEVICE);
         }
     }
+    say_once_how_much_processor(&mut inspect);
+    name_user_namespace(&mut inspect);
     drop_what_it_added(&mut inspect);
     drop_what_it_noted(&mut inspect);
     name_networks(&mut inspect);
+    drop_the_name_of_its_host(&mut inspect);
     tell_log(&mut inspect, &own["HostConfig"]["LogConfig"]);
     inspect
 }
@@ -46,6 +52,35 @@ fn tell_log(inspect: &mut Value, own: &Value) {
     let options: Map<String, Value> =
         all.into_iter().filter_map(|(name, it)| Some((name.to_owned(), json!(it?)))).collect();
     inspect["HostConfig"]["LogConfig"] = json!({ "Type": driver, "Config": options });
+}
+
+/// A limit that was asked for in processors is shown as a share of time as well; Podman refuses to be
+/// asked for both.
+fn say_once_how_much_processor(inspect: &mut Value) {
+    if inspect["HostConfig"]["NanoCpus"].as_i64().is_some_and(|it| it != 0) {
+        inspect["HostConfig"]["CpuPeriod"] = json!(0);
+        inspect["HostConfig"]["CpuQuota"] = json!(0);
+    }
+}
+
+/// Which user namespace was asked for is noted among the annotations. The field itself is empty for that
+/// of the host, and `private` for every other one, which Podman refuses to be asked for.
+fn name_user_namespace(inspect: &mut Value) {
+    let all = inspect.pointer("/HostConfig/Annotations");
+    if let Some(noted) = all.and_then(|it| it.get(USER_NAMESPACE)).cloned() {
+        inspect["HostConfig"]["UsernsMode"] = noted;
+    }
+}
+
+/// The name of a container's host is among its aliases on each network, and gets there again.
+fn drop_the_name_of_its_host(inspect: &mut Value) {
+    let name = inspect["Config"]["Hostname"].clone();
+    let networks = inspect.pointer_mut("/NetworkSettings/Networks").and_then(Value::as_object_mut);
+    for endpoint in networks.into_iter().flat_map(|it| it.values_mut()) {
+        if let Some(Value::Array(all)) = endpoint.get_mut("Aliases") {
+            all.retain(|it| *it != name);
+        }
+    }
 }
 
 /// Two variables of its own are among those of the container; one of them has the container's id.
@@ -161,6 +196,39 @@ mod tests {
             "org.systemd.property.KillSignal": "15", "mine": "1"});
         let it = as_docker(json!({ "Id": ID, "HostConfig": { "Annotations": all } }));
         assert_eq!(it["HostConfig"]["Annotations"], json!({"mine": "1"}));
+    }
+
+    #[test]
+    fn a_limit_in_processors_is_said_once() {
+        let host = json!({ "NanoCpus": 1_500_000_000, "CpuPeriod": 100_000, "CpuQuota": 150_000 });
+        let it = as_docker(json!({ "Id": ID, "HostConfig": host }));
+        assert_eq!(it["HostConfig"]["NanoCpus"], 1_500_000_000);
+        assert_eq!(it["HostConfig"]["CpuPeriod"], 0);
+        assert_eq!(it["HostConfig"]["CpuQuota"], 0);
+        let host = json!({ "NanoCpus": 0, "CpuPeriod": 50_000, "CpuQuota": 25_000 });
+        let it = as_docker(json!({ "Id": ID, "HostConfig": host }));
+        assert_eq!(it["HostConfig"]["CpuQuota"], 25_000);
+    }
+
+    #[test]
+    fn a_user_namespace_is_the_one_that_was_asked_for() {
+        let of = |host: Value| {
+            as_docker(json!({ "Id": ID, "HostConfig": host }))["HostConfig"]["UsernsMode"].clone()
+        };
+        let noted = |mode: &str| json!({ "io.podman.annotations.userns": mode });
+        let kept = json!({ "UsernsMode": "private", "Annotations": noted("keep-id:uid=7") });
+        assert_eq!(of(kept), "keep-id:uid=7");
+        assert_eq!(of(json!({ "UsernsMode": "", "Annotations": noted("host") })), "host");
+        assert_eq!(of(json!({ "UsernsMode": "", "Annotations": null })), "");
+    }
+
+    #[test]
+    fn the_name_of_its_host_is_no_alias_that_somebody_chose() {
+        let networks =
+            json!({ "front": { "Aliases": ["db", "web", "web"] }, "back": { "Aliases": null } });
+        let it = as_docker(json!({ "Id": ID, "Config": { "Hostname": "web" }, "HostConfig": {},
+            "NetworkSettings": { "Networks": networks } }));
+        assert_eq!(it["NetworkSettings"]["Networks"]["front"]["Aliases"], json!(["db"]));
     }
 
     #[test]

@@ -123,10 +123,9 @@ fn asked_at(endpoint: &Value, inspect: &Value) -> Value {
         all.retain(|it| it.as_str() != Some(&id[..12]));
         all.sort_by_key(ToString::to_string);
     }
-    // Made up at the start, unless it is the one of the whole, which is compared there.
+    // Made up at the start.
     let is_created = inspect["State"]["Status"] == "created";
-    let address = &asked["MacAddress"];
-    if !is_created || *address == "" || *address == inspect["Config"]["MacAddress"] {
+    if !is_created || asked["MacAddress"] == "" {
         asked["MacAddress"] = Value::Null;
     }
     asked

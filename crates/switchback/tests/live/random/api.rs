@@ -202,3 +202,34 @@ const NOT_ON_PODMAN: [(&str, &str); 5] = [
 pub(super) fn is_told_by_podman(field: &str) -> bool {
     NOT_ON_PODMAN.iter().all(|(name, _)| *name != field)
 }
+
+/// What Podman takes and does not show under this name, at neither of its interfaces, each with its reason.
+const NOT_SHOWN_BY_PODMAN: [(&str, &str); 22] = [
+    ("Config/AttachStdin", "of the client that starts it"),
+    ("Config/AttachStdout", "of the client that starts it"),
+    ("Config/AttachStderr", "of the client that starts it"),
+    ("Config/StdinOnce", "of the client that starts it"),
+    ("Config/Domainname", "it ignores it"),
+    ("Config/Shell", "it ignores it; only a build uses it"),
+    ("Config/NetworkDisabled", "shown by the mode `none`"),
+    ("Config/Volumes", "shown among the mounts of the whole"),
+    ("Endpoint/DriverOpts", "it ignores those of an endpoint"),
+    ("HostConfig/BlkioWeight", "it drops it where the kernel cannot do it"),
+    ("HostConfig/BlkioWeightDevice", "it drops it where the kernel cannot do it"),
+    ("HostConfig/CgroupnsMode", "docs/engines.md names it"),
+    ("HostConfig/DeviceCgroupRules", "docs/engines.md names it"),
+    ("HostConfig/Sysctls", "docs/engines.md names it"),
+    ("HostConfig/MaskedPaths", "docs/engines.md names it"),
+    ("HostConfig/ReadonlyPaths", "docs/engines.md names it"),
+    ("HostConfig/DeviceRequests", "shown as devices, if somebody has such"),
+    ("HostConfig/IpcMode", "`shareable`, which is said here, is the usual one"),
+    ("HostConfig/Mounts", "shown as binds and tmpfs"),
+    ("HostConfig/Runtime", "it ignores it; the service has one for all"),
+    ("HostConfig/UsernsMode", "shown among the annotations, which are compared"),
+    ("HostConfig/VolumeDriver", "shown with the volume"),
+];
+
+/// Whether Podman shows this field where it is said.
+pub(super) fn is_shown_by_podman(field: &str) -> bool {
+    is_told_by_podman(field) && NOT_SHOWN_BY_PODMAN.iter().all(|(name, _)| *name != field)
+}
