@@ -96,6 +96,7 @@ pub fn checks(at: &Observed, to: &Desired) -> Vec<Check> {
     all.push(unmanaged_difference(at, to));
     all.extend(podman::addresses(at, to));
     all.extend(podman::devices(at, to));
+    all.extend(podman::options(at, to));
     all.extend(ports::checks(at, to));
     all.extend(data::checks(at, to));
     all.push(accounts(at, to));

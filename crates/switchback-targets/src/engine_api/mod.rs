@@ -16,6 +16,7 @@ mod logs;
 mod pipe;
 mod podman;
 mod removal;
+mod untold;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -30,6 +31,7 @@ pub use pipe::{Open, Pipe};
 pub(crate) use podman::ALL_OF_A_DEVICE;
 use serde_json::Value;
 use switchback_core::Millis;
+pub(crate) use untold::UNTOLD;
 
 use self::{documents::Documents, removal::Removal};
 use crate::patience::within;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::EngineError;
+use super::{EngineError, untold};
 
 /// Podman's name of the network that Docker calls `bridge`.
 const DEFAULT_NETWORK: &str = "podman";
@@ -36,6 +36,7 @@ pub(super) fn container(mut inspect: Value, own: &Value) -> Value {
     name_networks(&mut inspect);
     drop_the_name_of_its_host(&mut inspect);
     tell_log(&mut inspect, &own["HostConfig"]["LogConfig"]);
+    untold::note(&mut inspect, own);
     inspect
 }
 

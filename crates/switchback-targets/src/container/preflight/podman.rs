@@ -5,7 +5,7 @@ use crate::container::{
     members::Member,
     observe::Observed,
 };
-use crate::engine_api::ALL_OF_A_DEVICE;
+use crate::engine_api::{ALL_OF_A_DEVICE, UNTOLD};
 
 use super::Check;
 
@@ -69,6 +69,33 @@ fn given(member: &Member) -> Vec<String> {
     untold
         .filter_map(|it| Some(format!("{} of {}", it["PathOnHost"].as_str()?, member.name())))
         .collect()
+}
+
+/// What was said of a container by Podman's own program and cannot be said at Docker's interface would be
+/// gone without a word.
+pub(super) fn options(at: &Observed, to: &Desired) -> Option<Check> {
+    if !at.engine.is_podman || !matches!(to.goal, Goal::Update(_)) {
+        return None;
+    }
+    let declared = usize::from(to.settings.run.is_some());
+    let found: Vec<String> = at.members.iter().skip(declared).filter_map(untold).collect();
+    if found.is_empty() {
+        return Some(Check::passed("options", "nothing is known that cannot be carried over"));
+    }
+    let message =
+        format!("Podman's Docker interface cannot make again what has {}", found.join(", "));
+    let name = at.members.first().map_or(at.name.as_str(), Member::name);
+    Some(Check::failed("options", "preflight_failed", message).hint(format!(
+        "podman inspect --format '{{{{.Config.CreateCommand}}}}' {name}   # how it was made; make it anew without, \
+         or declare it under `run`"
+    )))
+}
+
+/// `--secret, --sysctl (web)`
+fn untold(member: &Member) -> Option<String> {
+    let all = member.inspect[UNTOLD].as_array()?;
+    let names: Vec<&str> = all.iter().filter_map(|it| it.as_str()).collect();
+    Some(format!("{} ({})", names.join(", "), member.name()))
 }
 
 #[cfg(test)]
@@ -176,6 +203,20 @@ mod tests {
             let said = devices(&seen(true, known.to_vec()), &update(None)).unwrap();
             assert_eq!(said.result, CheckResult::Passed);
         }
+    }
+
+    #[test]
+    fn an_option_without_words_at_docker_s_interface_is_refused_by_name() {
+        let web = || member("/web", &json!({ "Untold": ["--secret", "--sysctl"] }));
+        let said = options(&seen(true, vec![web()]), &update(None)).unwrap();
+        assert_eq!((said.result, said.code), (CheckResult::Failed, "preflight_failed"));
+        assert!(said.message.ends_with("has --secret, --sysctl (web)"), "{}", said.message);
+        assert!(said.hint.unwrap().contains("{{.Config.CreateCommand}}' web "));
+
+        let declared = update(Some(RunSettings::default()));
+        let said = options(&seen(true, vec![web()]), &declared).unwrap();
+        assert_eq!(said.result, CheckResult::Passed);
+        assert_eq!(options(&seen(false, vec![web()]), &update(None)), None);
     }
 
     #[test]
