@@ -13,6 +13,7 @@ mod guard;
 mod images;
 mod location;
 mod logs;
+mod own;
 mod pipe;
 mod podman;
 mod removal;
@@ -43,9 +44,12 @@ const OLDEST_API: (u64, u64) = (1, 41);
 /// for from one that the engine made up.
 const NEWEST_API: (u64, u64) = (1, 51);
 
-/// For an answer that the engine gives from memory. Its slowest, the list of hundreds of
-/// containers, was measured in milliseconds; an engine that takes ten seconds is ill.
+/// For an answer that the engine gives from memory, in milliseconds; one that takes ten seconds is ill.
 const READ_LIMIT: Duration = Duration::from_secs(10);
+
+/// For the list of all containers. Podman locks and looks at each for it: with 400 of them and others
+/// who asked for it too, it took more than ten seconds on two cores.
+const LIST_LIMIT: Duration = Duration::from_secs(30);
 
 /// For what the engine reads from a container's file system: it mounts that, starts a process of its
 /// own there and waits for the disk. Ten seconds were met on two busy cores whose disk stood still.
@@ -76,6 +80,7 @@ pub struct EngineClient {
     facts: EngineFacts,
     guard: Option<Arc<dyn Guard>>,
     boot_time: fn() -> Millis,
+    remembered: own::Remembered,
 }
 
 /// What an engine says of itself.
@@ -153,6 +158,7 @@ impl EngineClient {
             facts: facts(&version, &info, api),
             guard: None,
             boot_time,
+            remembered: own::Remembered::default(),
         })
     }
 
@@ -173,9 +179,13 @@ impl EngineClient {
 
     /// A document, by its path below the API's version.
     pub async fn get(&self, path: &str) -> Result<Value, EngineError> {
+        self.get_within(READ_LIMIT, path).await
+    }
+
+    async fn get_within(&self, limit: Duration, path: &str) -> Result<Value, EngineError> {
         let mut tries = STUMBLES;
         loop {
-            let answer = within(READ_LIMIT, self.documents.get(path)).await;
+            let answer = within(limit, self.documents.get(path)).await;
             let answer = answer.ok_or_else(|| EngineError::TimedOut { what: path.to_owned() })?;
             if tries == 0 || !answer.as_ref().is_err_and(podman::has_stumbled) {
                 return answer;
@@ -228,13 +238,6 @@ impl EngineClient {
         }
     }
 
-    /// Podman tells what its log is asked for at its own interface only.
-    async fn podman_container(&self, inspect: Value) -> Result<Value, EngineError> {
-        let id = inspect["Id"].as_str().unwrap_or_default();
-        let own = self.find(&format!("/libpod/containers/{}/json", encode(id))).await?;
-        Ok(podman::container(inspect, &own.unwrap_or_default()))
-    }
-
     /// The inspect of an image, by id or reference.
     pub async fn image(&self, reference: &str) -> Result<Option<Value>, EngineError> {
         let found = self.find(&format!("/images/{}/json", encode(reference))).await?;
@@ -254,7 +257,7 @@ impl EngineClient {
 
     /// All containers, stopped ones too.
     pub async fn containers(&self) -> Result<Vec<Value>, EngineError> {
-        match self.get("/containers/json?all=1").await? {
+        match self.get_within(LIST_LIMIT, "/containers/json?all=1").await? {
             Value::Array(list) => Ok(list),
             other => Err(EngineError::Nonsense { what: "/containers/json", got: kind(&other) }),
         }

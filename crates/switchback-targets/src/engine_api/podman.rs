@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{EngineError, untold};
+use super::{EngineError, own::Own, untold};
 
 /// Podman's name of the network that Docker calls `bridge`.
 const DEFAULT_NETWORK: &str = "podman";
@@ -22,8 +22,8 @@ const NOTES: [&str; 4] = [
     "org.systemd.property.",
 ];
 
-/// The inspect of a container. `own` is the one of Podman's own interface, null if there is none.
-pub(super) fn container(mut inspect: Value, own: &Value) -> Value {
+/// The inspect of a container, with what only Podman's own interface tells.
+pub(super) fn container(mut inspect: Value, own: &Own) -> Value {
     for device in inspect["HostConfig"]["Devices"].as_array_mut().into_iter().flatten() {
         if device["CgroupPermissions"] == json!("") {
             device["CgroupPermissions"] = json!(ALL_OF_A_DEVICE);
@@ -35,8 +35,8 @@ pub(super) fn container(mut inspect: Value, own: &Value) -> Value {
     drop_what_it_noted(&mut inspect);
     name_networks(&mut inspect);
     drop_the_name_of_its_host(&mut inspect);
-    tell_log(&mut inspect, &own["HostConfig"]["LogConfig"]);
-    untold::note(&mut inspect, own);
+    tell_log(&mut inspect, &own.log);
+    untold::note(&mut inspect, &own.untold);
     inspect
 }
 
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn as_docker(inspect: Value) -> Value {
-        container(inspect, &Value::Null)
+        container(inspect, &Own::default())
     }
 
     const ID: &str = "4f4dd48b82762c63b1479e95f1055a91f057922ecc6658a2a9efa68b124e5817";
@@ -239,7 +239,7 @@ mod tests {
             let own = json!({ "Type": "k8s-file", "Path": path, "Tag": tag, "Size": size });
             let log = json!({ "Type": "json-file", "Config": null });
             let of = json!({ "Id": ID, "HostConfig": { "LogConfig": log } });
-            let it = container(of, &json!({ "HostConfig": { "LogConfig": own } }));
+            let it = container(of, &Own { log: own, ..Own::default() });
             assert_eq!(it["HostConfig"]["LogConfig"]["Type"], "k8s-file");
             it["HostConfig"]["LogConfig"]["Config"].clone()
         };

@@ -60,8 +60,7 @@ pub(super) fn names(own: &Value) -> Vec<&'static str> {
 }
 
 /// Notes them in an inspect.
-pub(super) fn note(inspect: &mut Value, own: &Value) {
-    let names = names(own);
+pub(super) fn note(inspect: &mut Value, names: &[&'static str]) {
     if !names.is_empty() {
         inspect[UNTOLD] = json!(names);
     }

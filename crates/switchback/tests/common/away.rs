@@ -60,21 +60,32 @@ impl World {
         found
     }
 
+    /// Removes containers of this test, and what Switchback has made and parked beside them.
+    pub(crate) fn remove_containers(&self, made: &[String]) {
+        let is_of = |it: &str, made: &String| {
+            it.strip_prefix(made.as_str())
+                .is_some_and(|it| it.is_empty() || it.starts_with(".switchback-"))
+        };
+        // Podman leaves one that others depend on, and takes it once they are gone.
+        for _ in 0..2 {
+            let mut containers = self.containers();
+            containers.retain(|it| made.iter().any(|made| is_of(it, made)));
+            self.quietly(&["rm", "--force", "--volumes"], &containers);
+        }
+    }
+
     fn remove_everything(&self) {
         // A test that has failed because its engine is away says so itself.
         if self.docker_output(&["version"]).is_err() {
             return;
         }
-        let mut containers = self.containers();
-        let is_of = |it: &str, made: &String| it.starts_with(&format!("{made}.switchback-"));
-        containers.retain(|it| self.made.containers.borrow().iter().any(|made| is_of(it, made)));
-        containers.extend(self.temporary_containers());
-        containers.extend(self.made.containers.borrow().iter().rev().cloned());
-        self.quietly(&["rm", "--force", "--volumes"], &containers);
+        self.quietly(&["rm", "--force", "--volumes"], &self.temporary_containers());
+        let made: Vec<String> = self.made.containers.borrow().iter().rev().cloned().collect();
+        self.remove_containers(&made);
         self.remove_what_is_kept();
         self.quietly(&["network", "rm"], &self.made.networks.borrow());
         self.quietly(&["volume", "rm", "--force"], &self.made.volumes.borrow());
-        self.quietly(&["rmi"], &self.kept_images());
+        self.remove_kept_images();
         self.remove_images_of(&self.repository_reference());
         for repository in self.made.repositories.borrow().iter() {
             self.remove_images_of(repository);
@@ -90,6 +101,14 @@ impl World {
                     .ok();
             }
         }
+    }
+
+    fn remove_kept_images(&self) {
+        let all = self.docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]);
+        let is_of = |it: &str, made: &String| it.contains(&format!("switchback-keep/{made}:"));
+        let is_ours = |it: &&str| self.made.containers.borrow().iter().any(|made| is_of(it, made));
+        let ours: Vec<String> = all.lines().filter(is_ours).map(str::to_owned).collect();
+        self.quietly(&["rmi"], &ours);
     }
 
     fn remove_images_of(&self, repository: &str) {

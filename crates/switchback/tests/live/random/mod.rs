@@ -130,69 +130,118 @@ fn prefix_of_a_network(world: &World, net: &str) -> String {
     panic!("each subnet was taken by somebody else just then");
 }
 
-/// Creates containers of these specifications, updates all, and tells what was seen.
-fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Shown {
+/// A world whose registry has a newer image than its engine, and a network for fixed addresses.
+struct Ground {
+    world: World,
+    /// What every container is made from, by its id.
+    image: String,
+    net: String,
+    /// What the addresses of that network begin with.
+    prefix: String,
+    /// A container as the engine makes it of itself.
+    plain: Value,
+}
+
+/// A container before its update, and the request that it was made by.
+struct Before {
+    number: usize,
+    name: String,
+    inspect: Value,
+    body: String,
+}
+
+fn ground() -> Ground {
     let world = World::new("random");
     world.publish("1.0.0", &[]);
-    world.docker(&["pull", "--quiet", &world.image("latest")]);
+    let latest = world.image("latest");
+    world.docker(&["pull", "--quiet", &latest]);
+    let image = world.docker(&["image", "inspect", "--format", "{{.Id}}", &latest]);
     world.made.volumes.borrow_mut().push(world.name.clone());
     let net = format!("{}-net", world.name);
     world.made.networks.borrow_mut().push(net.clone());
     let prefix = prefix_of_a_network(&world, &net);
     world.made.containers.borrow_mut().push(world.name.clone());
-    // As the engine makes it of itself: the docker client says more.
-    create(&world, &world.name, &json!({ "Image": world.image("latest") }));
-
+    // The docker client would say more of it.
+    create(&world, &world.name, &json!({ "Image": latest }));
     let plain = specification(&world.service());
+    world.publish("2.0.0", &[]);
+    Ground { world, image, net, prefix, plain }
+}
+
+/// Creates containers of these specifications, updates all, and tells what was seen.
+fn carried_over(seed: u64, numbers: &[usize], all: &[Said]) -> Shown {
+    let ground = ground();
+    let world = &ground.world;
     let mut shown = Shown::default();
-    let mut text = String::new();
-    let mut before = Vec::new();
-    for (index, number) in numbers.iter().enumerate() {
-        let (mut body, said) = specified(seed, *number, all);
-        body["Image"] = json!(world.image("latest"));
-        let name = world.also_runs(&format!("s{number}"));
-        let address = format!("{prefix}.{}", 100 + index % 100);
-        let body = body.to_string();
-        let body =
-            body.replace("@NAME", &world.name).replace("@NET", &net).replace("@ADDRESS", &address);
-        let warnings = create(&world, &name, &serde_json::from_str(&body).unwrap());
-        let inspect = world.inspect(&name);
-        let specified = specification(&inspect);
-        for field in said {
-            if is_varied(field, &plain, &specified) {
-                shown.varied.insert(field);
-            } else {
-                shown.warned.insert(field, warnings.clone());
-            }
+    for some in numbers.chunks(AT_ONCE) {
+        // The updates before have given its name to the newer one.
+        world.docker(&["tag", &ground.image, &world.image("latest")]);
+        let made: Vec<Before> =
+            some.iter().map(|number| made(&ground, seed, *number, all, &mut shown)).collect();
+        let said = updated(world, &made);
+        for before in &made {
+            compare(world, seed, before, &said, &mut shown);
         }
-        before.push((name.clone(), inspect, body));
-        let image = world.image("latest");
-        writeln!(text, "[deployment.s{number}]\nkind = \"container\"\ncontainer = \"{name}\"\nimage = \"{image}\"")
-            .unwrap();
+        // Podman looks at each there is whenever somebody asks for the list.
+        let names: Vec<String> = made.into_iter().map(|it| it.name).collect();
+        world.remove_containers(&names);
+    }
+    shown
+}
+
+/// Creates one, and notes in which fields it differs from a plain one.
+fn made(ground: &Ground, seed: u64, number: usize, all: &[Said], shown: &mut Shown) -> Before {
+    let world = &ground.world;
+    let (mut body, said) = specified(seed, number, all);
+    body["Image"] = json!(world.image("latest"));
+    let name = world.also_runs(&format!("s{number}"));
+    let address = format!("{}.{}", ground.prefix, 100 + number % 100);
+    let body = body.to_string().replace("@NAME", &world.name);
+    let body = body.replace("@NET", &ground.net).replace("@ADDRESS", &address);
+    let warnings = create(world, &name, &serde_json::from_str(&body).unwrap());
+    let inspect = world.inspect(&name);
+    let specified = specification(&inspect);
+    for field in said {
+        if is_varied(field, &ground.plain, &specified) {
+            shown.varied.insert(field);
+        } else {
+            shown.warned.insert(field, warnings.clone());
+        }
+    }
+    Before { number, name, inspect, body }
+}
+
+/// Updates all of them with one command, and returns what that said.
+fn updated(world: &World, made: &[Before]) -> String {
+    let image = world.image("latest");
+    let mut text = String::new();
+    for Before { number, name, .. } in made {
+        writeln!(
+            text,
+            "[deployment.s{number}]\nkind = \"container\"\ncontainer = \"{name}\"\nimage = \"{image}\""
+        )
+        .unwrap();
     }
     let file = world.folder.path().join("random.toml");
     fs_err::write(&file, text).unwrap();
-    world.publish("2.0.0", &[]);
-    let mut said = String::new();
-    for some in numbers.chunks(AT_ONCE) {
-        let names: Vec<String> = some.iter().map(|it| format!("s{it}")).collect();
-        let mut words = vec!["-c", file.to_str().unwrap(), "update", "-y", "--accept-loss"];
-        words.extend(names.iter().map(String::as_str));
-        writeln!(said, "{}", world.run(&words)).unwrap();
+    let names: Vec<String> = made.iter().map(|it| format!("s{}", it.number)).collect();
+    let mut words = vec!["-c", file.to_str().unwrap(), "update", "-y", "--accept-loss"];
+    words.extend(names.iter().map(String::as_str));
+    world.run(&words).to_string()
+}
+
+fn compare(world: &World, seed: u64, before: &Before, said: &str, shown: &mut Shown) {
+    let Before { number, name, inspect, body } = before;
+    let after = world.inspect(name);
+    let mut differ = Vec::new();
+    differences("", &specification(inspect), &specification(&after), &mut differ);
+    if inspect["Id"] == after["Id"] {
+        differ.push(format!("it was not replaced:\n{said}"));
     }
-    for (number, (name, before, body)) in numbers.iter().zip(before) {
-        let after = world.inspect(&name);
-        let mut differ = Vec::new();
-        differences("", &specification(&before), &specification(&after), &mut differ);
-        if before["Id"] == after["Id"] {
-            differ.push(format!("it was not replaced:\n{said}"));
-        }
-        if !differ.is_empty() {
-            let differ = differ.join("\n");
-            shown.differ.push(format!("{number} of seed {seed}, made of {body}:\n{differ}"));
-        }
+    if !differ.is_empty() {
+        let differ = differ.join("\n");
+        shown.differ.push(format!("{number} of seed {seed}, made of {body}:\n{differ}"));
     }
-    shown
 }
 
 /// A field that nobody varies proves nothing; so every one that the API's description has must be, or
