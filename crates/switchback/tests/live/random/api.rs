@@ -159,6 +159,12 @@ pub(super) fn is_known_to(minor: u32, field: &str) -> bool {
     rule.is_none_or(|(_, versions)| versions.contains(&minor))
 }
 
+/// Whether an engine of this version keeps what is said there: those before 1.44 take the hardware address
+/// of an endpoint, show it until the start, and then make one up.
+pub(super) fn is_held_to(minor: u32, field: &str) -> bool {
+    field != "Endpoint/MacAddress" || minor >= 44
+}
+
 /// Fields that no user says, each with its reason.
 pub(super) const NOT_SAID: [(&str, &str); 18] = [
     (
