@@ -54,8 +54,16 @@ impl TargetLease {
         with(&mut self.state.witness.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Takes the lease anew in place of the container `gone`, to the end: in a task of its own, since whoever waits for it may be given up in its middle,
+    /// by a limit or at the end of the operation, and would leave a container of which nobody knows.
+    pub(super) async fn taken_anew(&self, gone: String) -> Result<(), NotRenewed> {
+        let lease = self.clone();
+        let task = tokio::spawn(async move { lease.take_anew(&gone).await });
+        task.await.unwrap_or_else(|_| Err(self.lose()))
+    }
+
     /// Takes the lease anew in place of the container `gone`.
-    pub(super) async fn take_anew(&self, gone: &str) -> Result<(), NotRenewed> {
+    async fn take_anew(&self, gone: &str) -> Result<(), NotRenewed> {
         let _turn = self.state.turn.lock().await;
         if self.is_lost() {
             return Err(NotRenewed::Lost);
@@ -89,6 +97,9 @@ impl TargetLease {
     /// Asks for the name; none if somebody else has it.
     async fn create_again(&self, gone: &str) -> Result<Option<String>, EngineError> {
         for _ in 0..REMOVAL_LOOKS {
+            if self.is_lost() {
+                return Ok(None);
+            }
             match self.create().await {
                 Ok(id) => return Ok(Some(id)),
                 Err(EngineError::Refused { status: 409, .. }) => {}

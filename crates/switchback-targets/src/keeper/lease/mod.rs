@@ -232,7 +232,7 @@ impl TargetLease {
         let (asked_at, id) = (self.engine.boot_time(), self.id());
         match self.beat(&id).await {
             Ok(()) => {}
-            Err(EngineError::Refused { status: 404, .. }) => self.take_anew(&id).await?,
+            Err(EngineError::Refused { status: 404, .. }) => self.taken_anew(id).await?,
             Err(error) => return Err(error.into()),
         }
         self.extend(asked_at);
@@ -266,8 +266,11 @@ impl TargetLease {
         Renewing(task.abort_handle())
     }
 
-    /// Gives the lease back.
+    /// Gives the lease back. A renewal that is taking it anew meanwhile is waited for: its container would
+    /// stay behind otherwise. None begins to any more.
     pub async fn release(&self) -> Result<(), EngineError> {
+        let _lost = self.lose();
+        let _turn = self.state.turn.lock().await;
         let path = format!("/containers/{}?force=true", self.id());
         let deleted = self.engine.delete(&path);
         let _was_there = in_time(CHANGE_LIMIT, "give the lease back", deleted).await?;
@@ -335,3 +338,6 @@ impl Guard for TargetLease {
         Box::pin(self.hold(REQUEST_HORIZON))
     }
 }
+
+#[cfg(test)]
+mod tests;
