@@ -44,6 +44,11 @@ pub enum Verdict {
     Unhealthy(Cause),
 }
 
+/// How much longer an old version may take on a way back on which nothing could be seen for a time, in
+/// milliseconds: nobody is left to go back to, and a person would have to look. Two minutes, in which an
+/// engine restarts even on a slow disk.
+const MORE_FOR_THE_WAY_BACK: Millis = 120_000;
+
 /// How a version proves itself. Times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatePolicy {
@@ -120,13 +125,15 @@ impl GatePolicy {
         let Some(last) = samples.iter().rposition(is_blind) else {
             return self.judge_seen(who, samples);
         };
-        if let Some(cause) = self.blinded(samples) {
+        let more = if who == Judged::Old { MORE_FOR_THE_WAY_BACK } else { 0 };
+        let patient = Self { deadline: self.deadline.saturating_add(more), ..self.clone() };
+        if let Some(cause) = patient.blinded(samples) {
             return Verdict::Unhealthy(cause);
         }
         if last + 1 == samples.len() {
             return Verdict::Undecided;
         }
-        match self.judge_seen(who, &samples[last + 1..]) {
+        match patient.judge_seen(who, &samples[last + 1..]) {
             Verdict::Unhealthy(cause @ Cause::VersionMismatch { .. }) => Verdict::Unhealthy(cause),
             Verdict::Unhealthy(cause) => {
                 let before = samples[last].seen.as_ref().map(Seen::summary).unwrap_or_default();

@@ -157,6 +157,27 @@ fn an_engine_that_does_not_answer_says_nothing_about_the_version() {
     assert_eq!(judge(&policy, Judged::New, |_| Some(blind.clone())).1, verdict);
 }
 
+/// It was stuck, and a person had to look, although the old version served.
+#[test]
+fn a_way_back_on_which_nothing_could_be_seen_for_a_time_is_given_more() {
+    let well = Baseline { running: true, probes: seen(true).probes, restarting: false };
+    let policy = GatePolicy { baseline: Some(well), ..POLICY };
+    let away = |until: Millis| {
+        move |at: Millis| {
+            let why = "connection refused".to_owned();
+            let blind = (at < until).then_some(Blind::Unreachable { why });
+            Some(Seen { blind, ..seen(true) })
+        }
+    };
+    // Until the last look at which a new version would be given up.
+    assert_eq!(judge(&policy, Judged::Old, away(70_500)), (81_500, Verdict::Healthy));
+    let (at, verdict) = judge(&policy, Judged::Old, away(Millis::MAX));
+    assert_eq!(at, 190_000);
+    assert!(matches!(verdict, Verdict::Unhealthy(Cause::Unobserved { .. })));
+    let ill = |at| away(5_000)(at).map(|it| Seen { blind: it.blind, ..seen(false) });
+    assert_eq!(judge(&policy, Judged::Old, ill).0, 180_000, "and no more");
+}
+
 #[test]
 fn after_an_engine_has_been_away_the_proof_begins_anew() {
     let away = |from: Millis, pid| {
