@@ -152,7 +152,8 @@ impl GatePolicy {
         if recent.len() == self.streak.max(1) && recent.iter().all(is_gone) {
             return Some(Cause::Vanished);
         }
-        let is_late = is_blind(latest) && latest.offset >= self.deadline + self.window;
+        let is_late =
+            is_blind(latest) && latest.offset >= self.deadline.saturating_add(self.window);
         is_late.then(|| Cause::Unobserved { why: last_words(samples) })
     }
 
@@ -184,7 +185,7 @@ impl GatePolicy {
                     .unwrap_or_else(|| Cause::Restarted { seen: restarts(samples) }),
             ),
             Some(_) if since.is_some_and(|it| now - it >= self.window) => Verdict::Healthy,
-            Some(_) if now < self.deadline + self.window => Verdict::Undecided,
+            Some(_) if now < self.deadline.saturating_add(self.window) => Verdict::Undecided,
             None if now < self.deadline => Verdict::Undecided,
             _ => Verdict::Unhealthy(Cause::NeverReady { seen: last_words(samples) }),
         }

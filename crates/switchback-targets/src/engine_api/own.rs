@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{EngineClient, EngineError, encode, podman, untold};
 
-/// Containers whose documents are remembered: more than one host has. Beyond it all are asked for anew.
+/// Containers whose documents are remembered: more than one host has. The others are asked for each time.
 const MOST: usize = 1_000;
 
 /// Of a document of Podman's own interface what is carried over or refused. Both are said when a
@@ -40,10 +40,9 @@ impl Remembered {
 
     pub(super) fn keep(&self, id: &str, own: &Own) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            all.clear();
+        if all.len() < MOST {
+            all.insert(id.to_owned(), own.clone());
         }
-        all.insert(id.to_owned(), own.clone());
     }
 }
 
@@ -81,7 +80,7 @@ mod tests {
         for number in 0..MOST {
             all.keep(&number.to_string(), &Own::default());
         }
-        assert!(all.get("a").is_none(), "asked for anew");
-        assert!(all.get(&(MOST - 1).to_string()).is_some());
+        assert!(all.get("a").is_some());
+        assert!(all.get(&(MOST - 1).to_string()).is_none(), "asked for each time");
     }
 }

@@ -54,8 +54,9 @@ impl TargetLease {
         with(&mut self.state.witness.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes the lease anew in place of the container `gone`, to the end: in a task of its own, since whoever waits for it may be given up in its middle,
-    /// by a limit or at the end of the operation, and would leave a container of which nobody knows.
+    /// Takes the lease anew in place of the container `gone`, to the end: in a task of its own, since
+    /// whoever waits for it may be given up in its middle, by a limit or at the end of the operation, and
+    /// would leave a container of which nobody knows.
     pub(super) async fn taken_anew(&self, gone: String) -> Result<(), NotRenewed> {
         let lease = self.clone();
         let task = tokio::spawn(async move { lease.take_anew(&gone).await });
@@ -75,6 +76,11 @@ impl TargetLease {
             return Err(self.lose());
         }
         let Some(id) = self.create_again(gone).await? else { return Err(self.lose()) };
+        if self.is_lost() {
+            // It was given back meanwhile.
+            let _was_there = self.remove(&id).await?;
+            return Err(NotRenewed::Lost);
+        }
         match self.prove(&id).await {
             // Its time counts from the renewal that its caller has asked for before.
             Ok(true) => {
@@ -83,12 +89,12 @@ impl TargetLease {
                 Ok(())
             }
             Ok(false) => {
-                self.remove(&id).await?;
+                let _was_there = self.remove(&id).await?;
                 Err(self.lose())
             }
             // Not known to be ours, so it is given back, and asked for again.
             Err(error) => {
-                self.remove(&id).await?;
+                let _was_there = self.remove(&id).await?;
                 Err(error.into())
             }
         }
@@ -133,10 +139,11 @@ impl TargetLease {
         Ok(found.is_some_and(|found| self.witness(|it| it.knows(&found))))
     }
 
-    async fn remove(&self, id: &str) -> Result<(), EngineError> {
+    /// Removes a container of this lease. False if it was not there.
+    pub(super) async fn remove(&self, id: &str) -> Result<bool, EngineError> {
         let path = format!("/containers/{id}?force=true");
         let deleted = self.engine.delete(&path);
-        in_time(CHANGE_LIMIT, "give the lease back", deleted).await.map(drop)
+        in_time(CHANGE_LIMIT, "give the lease back", deleted).await
     }
 }
 

@@ -271,10 +271,16 @@ impl TargetLease {
     pub async fn release(&self) -> Result<(), EngineError> {
         let _lost = self.lose();
         let _turn = self.state.turn.lock().await;
-        let path = format!("/containers/{}?force=true", self.id());
-        let deleted = self.engine.delete(&path);
-        let _was_there = in_time(CHANGE_LIMIT, "give the lease back", deleted).await?;
-        Ok(())
+        if self.remove(&self.id()).await? {
+            return Ok(());
+        }
+        // It was gone; of one that a lost answer was about only its name is known.
+        match look(&self.engine, &self.target).await {
+            Ok(Some(held)) if held.holder == self.holder => self.remove(&held.id).await.map(drop),
+            // A stranger's has the name, or somebody else's went away meanwhile.
+            Ok(_) | Err(EngineError::Refused { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Renews until the engine answers. Whoever took the lease over removed its container, so a

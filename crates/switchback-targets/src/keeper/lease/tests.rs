@@ -10,16 +10,22 @@ use crate::engine_api::Pipe;
 /// Longer than the engine takes for a creation here.
 const LATER: Duration = Duration::from_secs(60);
 
-/// An engine whose answers to creations are under way for five seconds.
+/// An engine whose answers to creations are under way for five seconds, and may get lost.
 #[derive(Debug)]
-struct FarAway(World);
+struct FarAway {
+    world: World,
+    loses: AtomicBool,
+}
 
 impl Engine for FarAway {
     async fn call(&self, request: Request) -> Result<Answer, Refusal> {
         let is_creation = matches!(request, Request::Create { .. });
-        let answer = self.0.call(request).await;
+        let answer = self.world.call(request).await;
         if is_creation {
             tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        if is_creation && self.loses.load(Ordering::SeqCst) {
+            return Err(Refusal { status: 0, message: "the connection was lost".to_owned() });
         }
         answer
     }
@@ -41,14 +47,13 @@ fn holder() -> Holder {
 }
 
 fn is_there(engine: &FarAway) -> bool {
-    engine.0.containers().iter().any(|it| it.name == lease_name("web"))
+    engine.world.containers().iter().any(|it| it.name == lease_name("web"))
 }
 
-/// A renewal was under way that took the lease anew: it was given up in its middle, and the container
-/// that it had asked for stayed.
-#[tokio::test(start_paused = true)]
-async fn a_lease_that_is_taken_anew_while_it_is_given_back_leaves_nothing() {
-    let engine = Arc::new(FarAway(World::new(VirtualClock::of_the_runtime())));
+/// Gives a lease back while a renewal takes it anew, for that somebody has removed its container.
+async fn given_back_in_the_middle(loses: bool) {
+    let world = World::new(VirtualClock::of_the_runtime());
+    let engine = Arc::new(FarAway { world, loses: AtomicBool::new(false) });
     let server = Server::new(engine.clone());
     let pipe = Pipe { open: Arc::new(move || server.open()), boot_time: || 0 };
     let client = EngineClient::connect_through(&pipe).await.unwrap();
@@ -57,6 +62,7 @@ async fn a_lease_that_is_taken_anew_while_it_is_given_back_leaves_nothing() {
     let renewing = lease.keep_renewing();
 
     engine.call(Request::Remove { container: lease_name("web"), force: true }).await.unwrap();
+    engine.loses.store(loses, Ordering::SeqCst);
     while !is_there(&engine) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -64,5 +70,17 @@ async fn a_lease_that_is_taken_anew_while_it_is_given_back_leaves_nothing() {
     lease.release().await.unwrap();
     tokio::time::sleep(LATER).await;
 
-    assert!(!is_there(&engine), "{:?}", engine.0.containers());
+    assert!(!is_there(&engine), "{:?}", engine.world.containers());
+}
+
+/// The renewal was given up in its middle, and the container that it had asked for stayed.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_taken_anew_while_it_is_given_back_leaves_nothing() {
+    given_back_in_the_middle(false).await;
+}
+
+/// Nobody knew its id, and a release by the id of the one before found nothing to do.
+#[tokio::test(start_paused = true)]
+async fn a_lease_of_whose_making_no_answer_came_is_given_back_too() {
+    given_back_in_the_middle(true).await;
 }
