@@ -49,18 +49,20 @@ impl Remembered {
 impl EngineClient {
     /// The inspect of one of Podman's containers, in Docker's words.
     pub(super) async fn podman_container(&self, inspect: Value) -> Result<Value, EngineError> {
-        let id = inspect["Id"].as_str().unwrap_or_default();
+        let own = self.own(inspect["Id"].as_str().unwrap_or_default()).await?;
+        Ok(podman::container(inspect, &own))
+    }
+
+    async fn own(&self, id: &str) -> Result<Own, EngineError> {
         if let Some(own) = self.remembered.get(id) {
-            return Ok(podman::container(inspect, &own));
+            return Ok(own);
         }
         let document = self.find(&format!("/libpod/containers/{}/json", encode(id))).await?;
         // Without one the container has just gone away, and there is nothing to remember.
-        let Some(document) = document else {
-            return Ok(podman::container(inspect, &Own::default()));
-        };
+        let Some(document) = document else { return Ok(Own::default()) };
         let own = Own::of(&document);
         self.remembered.keep(id, &own);
-        Ok(podman::container(inspect, &own))
+        Ok(own)
     }
 }
 

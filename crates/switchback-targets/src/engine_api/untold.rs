@@ -40,19 +40,12 @@ const OPTIONS: [&str; 27] = [
 /// Their names, from the command by which `podman` has made the container. Whoever has made it otherwise
 /// has left none.
 pub(super) fn names(own: &Value) -> Vec<&'static str> {
-    let words = |list: &Value| -> Vec<String> {
-        list.as_array()
-            .into_iter()
-            .flatten()
-            .map(|it| it.as_str().unwrap_or_default().to_owned())
-            .collect()
-    };
-    let all = words(&own["Config"]["CreateCommand"]);
+    let words = |field: &str| own["Config"][field].as_array().map_or(&[][..], Vec::as_slice);
+    let all = words("CreateCommand");
     // The service's own arguments stand at the end, and may be called the same.
-    let command = words(&own["Config"]["Cmd"]);
-    let said = all.strip_suffix(&command[..]).unwrap_or(&all);
+    let said = all.strip_suffix(words("Cmd")).unwrap_or(all);
     let is_said = |option: &&str| {
-        said.iter().any(|it| {
+        said.iter().filter_map(Value::as_str).any(|it| {
             it.strip_prefix(*option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
         })
     };

@@ -80,8 +80,7 @@ impl World {
             return;
         }
         self.quietly(&["rm", "--force", "--volumes"], &self.temporary_containers());
-        let made: Vec<String> = self.made.containers.borrow().iter().rev().cloned().collect();
-        self.remove_containers(&made);
+        self.remove_containers(&self.made.containers.borrow());
         self.remove_what_is_kept();
         self.quietly(&["network", "rm"], &self.made.networks.borrow());
         self.quietly(&["volume", "rm", "--force"], &self.made.volumes.borrow());

@@ -42,15 +42,21 @@ fn shown(member: &Member) -> Vec<String> {
     .collect()
 }
 
-/// Podman shows devices, and does not say what they may be used for: whoever asked for one to read may
-/// write to it in the next container. Those that go along are made again as they run, also where the
-/// container itself is declared.
-pub(super) fn devices(at: &Observed, to: &Desired) -> Option<Check> {
-    if !at.engine.is_podman || !matches!(to.goal, Goal::Update(_)) {
-        return None;
-    }
+/// Whom an update makes again as they run on Podman: those that go along, and the container itself unless
+/// it is declared.
+fn made_as_they_run<'a>(
+    at: &'a Observed,
+    to: &Desired,
+) -> Option<impl Iterator<Item = &'a Member> + use<'a>> {
     let declared = usize::from(to.settings.run.is_some());
-    let found: Vec<String> = at.members.iter().skip(declared).flat_map(given).collect();
+    let is_one = at.engine.is_podman && matches!(to.goal, Goal::Update(_));
+    is_one.then(|| at.members.iter().skip(declared))
+}
+
+/// Podman shows devices, and does not say what they may be used for: whoever asked for one to read may
+/// write to it in the next container.
+pub(super) fn devices(at: &Observed, to: &Desired) -> Option<Check> {
+    let found: Vec<String> = made_as_they_run(at, to)?.flat_map(given).collect();
     if found.is_empty() {
         return Some(Check::passed("devices", "no device is given as it runs"));
     }
@@ -74,11 +80,7 @@ fn given(member: &Member) -> Vec<String> {
 /// What was said of a container by Podman's own program and cannot be said at Docker's interface would be
 /// gone without a word.
 pub(super) fn options(at: &Observed, to: &Desired) -> Option<Check> {
-    if !at.engine.is_podman || !matches!(to.goal, Goal::Update(_)) {
-        return None;
-    }
-    let declared = usize::from(to.settings.run.is_some());
-    let found: Vec<String> = at.members.iter().skip(declared).filter_map(untold).collect();
+    let found: Vec<String> = made_as_they_run(at, to)?.filter_map(untold).collect();
     if found.is_empty() {
         return Some(Check::passed("options", "nothing is known that cannot be carried over"));
     }

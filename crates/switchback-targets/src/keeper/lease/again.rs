@@ -7,7 +7,7 @@
 
 use std::{sync::PoisonError, time::Duration};
 
-use super::{CHANGE_LIMIT, NotRenewed, TargetLease, in_time, look};
+use super::{NotRenewed, TargetLease, look, seen::remove};
 use crate::{
     engine_api::EngineError,
     keeper::{self, programs},
@@ -76,28 +76,18 @@ impl TargetLease {
             return Err(self.lose());
         }
         let Some(id) = self.create_again(gone).await? else { return Err(self.lose()) };
-        if self.is_lost() {
-            // It was given back meanwhile.
-            let _was_there = self.remove(&id).await?;
-            return Err(NotRenewed::Lost);
-        }
-        match self.prove(&id).await {
+        // Nothing has to run in one that was given back meanwhile.
+        let is_ours = if self.is_lost() { Ok(false) } else { self.prove(&id).await };
+        if let Ok(true) = is_ours {
             // Its time counts from the renewal that its caller has asked for before.
-            Ok(true) => {
-                tracing::warn!("the lease's container was removed by somebody; it was made anew");
-                self.set_id(id);
-                Ok(())
-            }
-            Ok(false) => {
-                let _was_there = self.remove(&id).await?;
-                Err(self.lose())
-            }
-            // Not known to be ours, so it is given back, and asked for again.
-            Err(error) => {
-                let _was_there = self.remove(&id).await?;
-                Err(error.into())
-            }
+            tracing::warn!("the lease's container was removed by somebody; it was made anew");
+            self.set_id(id);
+            return Ok(());
         }
+        let _was_there = self.remove(&id).await?;
+        // After an error it is not known to be ours, and is asked for again.
+        let _not_ours = is_ours?;
+        Err(self.lose())
     }
 
     /// Asks for the name; none if somebody else has it.
@@ -141,9 +131,7 @@ impl TargetLease {
 
     /// Removes a container of this lease. False if it was not there.
     pub(super) async fn remove(&self, id: &str) -> Result<bool, EngineError> {
-        let path = format!("/containers/{id}?force=true");
-        let deleted = self.engine.delete(&path);
-        in_time(CHANGE_LIMIT, "give the lease back", deleted).await
+        remove(&self.engine, id, "give the lease back").await
     }
 }
 

@@ -86,7 +86,15 @@ pub async fn has_expired(
 
 /// Takes a lease away from whoever held it, by its id: a lease that was given anew is not touched.
 pub async fn take_away(engine: &EngineClient, held: &Held) -> Result<(), EngineError> {
-    let path = format!("/containers/{}?force=true", held.id);
-    let _was_there = in_time(CHANGE_LIMIT, "take the lease away", engine.delete(&path)).await?;
-    Ok(())
+    remove(engine, &held.id, "take the lease away").await.map(drop)
+}
+
+/// Removes a lease's container. False if it was not there.
+pub(super) async fn remove(
+    engine: &EngineClient,
+    id: &str,
+    what: &str,
+) -> Result<bool, EngineError> {
+    let path = format!("/containers/{id}?force=true");
+    in_time(CHANGE_LIMIT, what, engine.delete(&path)).await
 }
