@@ -70,13 +70,10 @@ impl HealthGate for ContainerGate {
             Ok(Some(inspect)) if !is_leaving(&inspect) => {
                 let seen = self.look(&inspect).await;
                 let (beside, blind) = self.look_beside().await;
-                Seen { beside, blind, ..seen }
+                Seen { beside, blind: seen.blind.or(blind), ..seen }
             }
             Ok(_) => Seen { blind: Some(Blind::Gone), ..Seen::default() },
-            Err(error) => {
-                let why = error.to_string();
-                Seen { blind: Some(Blind::Unreachable { why }), ..Seen::default() }
-            }
+            Err(error) => Seen { blind: Some(unreachable(&error)), ..Seen::default() },
         }
     }
 }
@@ -85,6 +82,11 @@ impl HealthGate for ContainerGate {
 /// one first that it removes.
 fn is_leaving(inspect: &Value) -> bool {
     matches!(inspect["State"]["Status"].as_str(), Some("removing" | "dead" | "stopping"))
+}
+
+/// Why nothing could be seen.
+fn unreachable(error: &EngineError) -> Blind {
+    Blind::Unreachable { why: error.to_string() }
 }
 
 /// What the engine says of a container's process.
@@ -143,7 +145,7 @@ impl ContainerGate {
         for name in &self.beside {
             let seen = match self.inspect(name).await {
                 Ok(inspect) => inspect.as_ref().map(process).unwrap_or_default(),
-                Err(error) => return (all, Some(Blind::Unreachable { why: error.to_string() })),
+                Err(error) => return (all, Some(unreachable(&error))),
             };
             let Seen { running, restarts, pid, exited, .. } = seen;
             all.push(BesideSeen { name: name.clone(), running, restarts, pid, exited });
@@ -163,7 +165,10 @@ impl ContainerGate {
             return seen;
         }
         for settings in &self.health.probes {
-            let looked = self.ask(inspect, settings, timeout).await;
+            let looked = match self.ask(inspect, settings, timeout).await {
+                Ok(looked) => looked,
+                Err(error) => return Seen { blind: Some(unreachable(&error)), ..seen },
+            };
             seen.version = seen.version.or(looked.version);
             let (probe, ready, detail) = (title(settings), looked.ready, looked.detail);
             seen.probes.push(ProbeSeen { probe, ready, detail });
@@ -171,8 +176,14 @@ impl ContainerGate {
         seen
     }
 
-    async fn ask(&self, inspect: &Value, settings: &ProbeSettings, timeout: Duration) -> Looked {
-        match settings {
+    /// An engine that cannot be asked to run a probe has not said anything about the version.
+    async fn ask(
+        &self,
+        inspect: &Value,
+        settings: &ProbeSettings,
+        timeout: Duration,
+    ) -> Result<Looked, EngineError> {
+        Ok(match settings {
             ProbeSettings::Http { url, headers, status, json, version } => {
                 let version = version.as_deref();
                 let asked = HttpProbe { url, headers, status, json, version };
@@ -185,12 +196,13 @@ impl ContainerGate {
                 let run = self.engine.exec(id, &argv, Input::Nothing, |_| {});
                 let (ready, detail) = match within(timeout, run).await {
                     None => (false, format!("no end within {}", words::duration(timeout))),
+                    Some(Err(error)) if error.is_passing() => return Err(error),
                     Some(Err(error)) => (false, error.to_string()),
                     Some(Ok(output)) => (output.code == 0, output.last_words()),
                 };
                 Looked { ready, detail, version: None }
             }
-        }
+        })
     }
 
     /// Without a probe of the person's: the health check of the image, else a connection to each
@@ -265,34 +277,4 @@ fn cut(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn inspect(status: &str, code: i64, policy: &str) -> Value {
-        let state = json!({"Running": status == "running", "Restarting": status == "restarting",
-            "ExitCode": code, "Pid": 7, "StartedAt": "2026-01-01T00:00:00Z"});
-        json!({"State": state, "RestartCount": 2, "HostConfig": {"RestartPolicy": {"Name": policy}}})
-    }
-
-    #[test]
-    fn the_first_looks_at_each_new_process_are_short() {
-        let looks = ShortLooks::after_starts();
-        let times: Vec<u64> = [7, 7, 7, 7, 7, 8].map(|pid| looks.next_ms(pid, 5_000)).into();
-        assert_eq!(times, [500, 1_000, 2_000, 4_000, 5_000, 500]);
-        assert_eq!(ShortLooks::default().next_ms(7, 5_000), 5_000);
-    }
-
-    #[test]
-    fn only_an_end_that_nothing_follows_is_final() {
-        assert_eq!(process(&inspect("exited", 3, "no")).exited, Some(3));
-        assert_eq!(process(&inspect("exited", 3, "always")).exited, None);
-        assert_eq!(process(&inspect("restarting", 3, "on-failure")).exited, None);
-        assert_eq!(process(&inspect("exited", 0, "on-failure")).exited, Some(0));
-        let now = |text: &str| text.parse::<Timestamp>().unwrap();
-        let twice = inspect("running", 0, "always");
-        assert!(keeps_restarting(&twice, now("2026-01-01T00:01:00Z")));
-        assert!(!keeps_restarting(&twice, now("2026-01-01T00:10:00Z")));
-        let running = process(&inspect("running", 0, "no"));
-        assert_eq!((running.running, running.pid, running.restarts), (true, 7, 2));
-    }
-}
+mod tests;
