@@ -14,7 +14,7 @@ use crate::{
         clear::{self, Sized},
         connect::{self, Connected, Kept},
         drive,
-        execute::{id, lease},
+        execute::{give_back, id, lease},
         garbage::unneeded,
         recover,
     },
@@ -140,7 +140,7 @@ async fn cleared(
         };
         let done: Answer<()> = work.await;
         drop(renewing);
-        lease.release().await?;
+        give_back(around, &lease).await;
         done
     };
     let done: Answer<()> = work.await;

@@ -21,7 +21,7 @@ use super::{
     connect::{Connected, Kept, refuse_strangers},
     decisions,
     detect::followed_by_itself,
-    execute::{known, lease, owner},
+    execute::{give_back, known, lease, owner},
     now, prepare,
 };
 use crate::{
@@ -144,7 +144,7 @@ pub(crate) async fn adopt(
     let lease = lease(around, connected, request, &operation, &data_of(&observed.members)).await?;
     let path = format!("{}/state.json", keeper::target_folder(connected.target()));
     let written = write(connected, &observed, &lease.keeper(), &path, &state).await;
-    lease.release().await?;
+    give_back(around, &lease).await;
     written?;
     known(around, connected)?;
     if way == Way::TakeOver {

@@ -26,7 +26,7 @@ use super::{
     clear::told,
     connect::{Connected, Fact, refuse_strangers},
     detect::followed_by_itself,
-    execute::{Ended, id, lease, owner},
+    execute::{Ended, give_back, id, lease, owner},
     now,
 };
 use crate::{error::CommandError, store::Store};
@@ -264,7 +264,7 @@ pub(crate) async fn change(
             let written =
                 keep(around, connected, &lease.keeper(), false, |it| change(&mut it.decisions))
                     .await;
-            lease.release().await?;
+            give_back(around, &lease).await;
             written?;
         }
     }

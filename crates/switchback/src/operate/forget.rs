@@ -13,7 +13,7 @@ use super::{
     adopt::write_down,
     clear::{self, Sized, told},
     connect::{Connected, Kept, refuse_strangers},
-    execute::{id, lease, owner},
+    execute::{give_back, id, lease, owner},
     garbage::{everything, unneeded},
     now,
 };
@@ -92,7 +92,7 @@ pub(crate) async fn forget(
         }
         .await;
         drop(renewing);
-        lease.release().await?;
+        give_back(around, &lease).await;
         found = removed?;
         things = &found.things;
         has_left = clear::leave(&connected.engine).await?;

@@ -235,12 +235,15 @@ pub async fn recover(
     if patience_ms > 0 {
         tokio::time::sleep(std::time::Duration::from_millis(patience_ms)).await;
         // Whoever worked on it may have come to its end meanwhile.
-        let (records, has_more) = latest(around, connected, &interrupted).await?;
-        if is_closed(&records) {
-            drop(renewing);
-            give_back(around, &lease).await;
-            return Ok(None);
-        }
+        let (records, has_more) = match latest(around, connected, &interrupted).await {
+            Ok((records, has_more)) if !is_closed(&records) => (records, has_more),
+            // Nothing was begun: it is over, or still lies there for the next recovery.
+            other => {
+                drop(renewing);
+                give_back(around, &lease).await;
+                return other.map(|_| None);
+            }
+        };
         interrupted.records = records;
         // What another store has added is taken into ours: nothing can be written after a gap.
         interrupted.is_foreign |= has_more;

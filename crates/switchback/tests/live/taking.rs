@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use crate::common::World;
+use crate::common::{
+    World,
+    process::Running,
+    proxy::{Act, Moment, Proxy},
+};
 
 #[test]
 fn what_runs_is_taken_over_without_being_touched() {
@@ -37,6 +41,30 @@ fn what_runs_is_taken_over_without_being_touched() {
         .says("1.1.0");
     world.run(&["rollback", "web", "-y"]).exits(0).says("1.0.0");
     assert_eq!(world.serving(), "1.0.0");
+}
+
+/// It was told as failed, and that nothing had been changed.
+#[test]
+fn an_adoption_holds_even_if_its_lease_could_not_be_given_back() {
+    let world = World::new("kept-lease");
+    world.publish("1.0.0", &[]);
+    world.start_service();
+    let socket = world.folder.path().join("engine.sock");
+    let breaks_off = (Moment::HeldBack, Act::End(Box::new(|_| ())));
+    let proxy = Proxy::at(&socket, world.lab.engine_url(), breaks_off, |it| {
+        it.line.starts_with("DELETE ") && it.line.contains("/containers/")
+    });
+    let adopting = Running::spawn(world.command("state", &proxy.url, &["adopt", "web", "-y"]));
+    proxy.watch(adopting.pid());
+
+    adopting.wait().exits(0);
+    assert!(proxy.has_struck(), "{:?}", proxy.requests());
+    assert_eq!(world.history(), ["adopt committed 0"]);
+    // The store knows that nobody holds it any more.
+    world.publish("1.1.0", &[]);
+    world.run(&["update", "web", "-y"]).exits(0).says("1.1.0");
+    let left = world.temporary_containers();
+    assert!(!left.iter().any(|it| it.starts_with("switchback-lease-")), "{left:?}");
 }
 
 #[test]
