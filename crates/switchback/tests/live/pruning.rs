@@ -1,7 +1,7 @@
 //! A prune of everything that does not run, in each phase of an update, of one that fails and of a
 //! rollback, of what a killed program left, and between an update and its way back.
 //!
-//! Every eighth request of an update is tried, two of the others, and three at which it is killed; with `SWITCHBACK_SWEEP=full` in
+//! Every eighth request of an update is tried, three or four of the others, and three or four at which it is killed; with `SWITCHBACK_SWEEP=full` in
 //! the environment, the first after each record, and every tenth.
 
 use super::{
@@ -35,12 +35,12 @@ fn a_prune_in_any_phase_of_an_update_loses_no_data_and_one_version_serves() {
 
 #[test]
 fn a_prune_in_any_phase_of_a_failing_update_loses_no_data_and_the_old_one_serves() {
-    sweep(FAILING, (60, 45));
+    sweep(FAILING, (60, 35));
 }
 
 #[test]
 fn a_prune_in_any_phase_of_a_rollback_loses_no_data_and_one_version_serves() {
-    sweep(ROLLBACK, (60, 45));
+    sweep(ROLLBACK, (60, 35));
 }
 
 /// Nobody goes on who could make again what is taken, until the same store recovers it.
